@@ -1,0 +1,78 @@
+"""Linear regression: a hyperplane through data, by least squares.
+
+    ŷ = X w + b                                  (1)
+    L = mean of (ŷ - y)²                         (2)   minimised by gradient descent, or at once by
+    X - x̄ = Q R                                  (3)   QR decomposition; x̄, ȳ: means over the examples
+    R w = Qᵀ (y - ȳ)                             (4)
+    b = ȳ - x̄ᵀ w                                 (5)
+
+Shapes: X (N, D), y (N,), ŷ (N,), w (D,), b (), L ().
+
+Units: w in units of y per unit of the feature; L in the square of y's unit.
+
+Variant: no factor ½ in L (as PyTorch, Keras and scikit-learn's score). The closed form is the QR solution of the
+    centred problem: its error grows with the condition number of X, that of the normal equations with its square.
+
+Raises: ValueError if shapes or dtypes disagree, if there are no examples, and, for the closed form, if there are
+    not more examples than features or the columns of X are linearly dependent.
+
+Reference: Legendre 1805; Gauss 1809; Golub, "Numerical methods for solving linear least squares problems",
+    Numerische Mathematik 7 (1965), for the QR solution.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from numpy_impl import losses
+from shared.shapes import checked
+
+
+class LinearRegressionParams(NamedTuple):
+    w: Float[Array, "D"]
+    b: Float[Array, ""]
+
+
+def linear_regression_init(n_features: int, *, dtype: str = "float32") -> LinearRegressionParams:
+    return LinearRegressionParams(w=np.zeros(n_features, dtype), b=np.zeros((), dtype))
+
+
+@checked
+def linear_regression(params: LinearRegressionParams, X: Float[Array, "N D"]) -> Float[Array, "N"]:
+    return X @ params.w + params.b, (params, X)  # (1)
+
+
+def linear_regression_backward(cache, d_prediction):
+    params, X = cache
+    d_params = LinearRegressionParams(w=X.T @ d_prediction, b=np.sum(d_prediction))  # through (1)
+    return d_params, np.outer(d_prediction, params.w)
+
+
+@checked(N=1)
+def linear_regression_loss(
+    params: LinearRegressionParams, X: Float[Array, "N D"], y: Float[Array, "N"]
+) -> Float[Array, ""]:
+    prediction, cache = linear_regression(params, X)
+    loss, loss_cache = losses.mse(prediction, y)  # (2)
+    return loss, (cache, loss_cache)
+
+
+def linear_regression_loss_backward(cache, d_loss):
+    cache, loss_cache = cache
+    d_prediction, d_y = losses.mse_backward(loss_cache, d_loss)  # through (2)
+    return *linear_regression_backward(cache, d_prediction), d_y
+
+
+@checked(N=1)
+def linear_regression_fit(X: Float[Array, "N D"], y: Float[Array, "N"]) -> LinearRegressionParams:
+    if X.shape[0] <= X.shape[1]:
+        raise ValueError(f"X has shape {tuple(X.shape)}, expected more examples (rows) than features (columns)")
+    mean_x, mean_y = np.mean(X, axis=0), np.mean(y)
+    Q, R = np.linalg.qr(X - mean_x)  # (3)
+    diagonal = np.abs(np.diag(R))
+    if np.min(diagonal) <= 1e-12 * np.max(diagonal):
+        raise ValueError("X has columns that are constant or linear combinations of others, expected full rank")
+    w = np.linalg.solve(R, Q.T @ (y - mean_y))  # (4)
+    return LinearRegressionParams(w, mean_y - mean_x @ w)  # (5)

@@ -1,0 +1,70 @@
+"""Adam: steps scaled by running averages of the gradient and of its square.
+
+    m ← β₁ m + (1 - β₁) g                       (1)   first moment
+    v ← β₂ v + (1 - β₂) g²                      (2)   second moment
+    m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)       (3)   bias correction, t = 1, 2, ...
+    θ ← θ - η m̂ / (√v̂ + ε)                      (4)
+
+Shapes: any tree of arrays; gradients, m and v are trees of the same structure and shapes. step is the scalar t.
+
+Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
+
+Variant: the paper's Algorithm 1, with ε outside the root and after the bias correction (PyTorch, optax). TensorFlow
+    and Keras use the "ε̂" form at the end of the paper's section 2, in which ε is added to √v before the correction.
+    (1 - β₂) g g is evaluated from the left, so that g = 1e20 in float32 does not overflow. 1 - βᵗ is computed in
+    float64.
+
+Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
+    different trees.
+
+Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980, Algorithm 1.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import optree
+from jaxtyping import Float, Int, PyTree
+from numpy import ndarray as Array
+
+from shared.blocks import blockwise
+from shared.shapes import Decay, Positive, checked
+
+Tree = PyTree[Float[Array, "..."], "T"]
+
+
+class AdamState(NamedTuple):
+    step: Int[Array, ""]
+    m: Tree
+    v: Tree
+
+
+def adam_init(params: Tree) -> AdamState:
+    m, v = optree.tree_map(np.zeros_like, params), optree.tree_map(np.zeros_like, params)
+    return AdamState(np.asarray(0), m, v)
+
+
+@checked
+def adam_update(
+    grads: Tree,
+    state: AdamState,
+    params: Tree,
+    *,
+    lr: Positive = 1e-3,
+    beta1: Decay = 0.9,
+    beta2: Decay = 0.999,
+    eps: Positive = 1e-8,
+) -> tuple[Tree, AdamState]:
+    step = np.asarray(state.step + 1)
+    correction1, correction2 = 1 - beta1 ** float(step), 1 - beta2 ** float(step)
+
+    def update(p, g, m, v):
+        m = beta1 * m + (1 - beta1) * g  # (1)
+        v = beta2 * v + (1 - beta2) * g * g  # (2)
+        m_hat, v_hat = m / correction1, v / correction2  # (3)
+        return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v  # (4)
+
+    leaves, tree = optree.tree_flatten(params)
+    others = (optree.tree_leaves(other) for other in (grads, state.m, state.v))
+    params, m, v = (tree.unflatten(new) for new in zip(*map(blockwise(update), leaves, *others), strict=True))
+    return params, AdamState(step, m, v)

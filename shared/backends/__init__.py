@@ -1,0 +1,92 @@
+"""The three columns behind one small adapter each: `get("torch")` and its siblings.
+
+An adapter is a module that says how its framework does what the harness needs and nothing more:
+
+    array(x, device), numpy(x)     one NumPy array to a tensor and back
+    vjp(fn, args, static, cotangents)   outputs, and gradients of every floating-point argument
+    value_and_grad(fn)             loss and its gradient with respect to the first argument
+    compile(step)                  the framework's compiler around a whole training step
+    device(name)                   checks a device name
+    threads(n)                     uses n cores
+
+Everything about trees and names is here and the same for all.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+NAMES = ("numpy", "torch", "tf")
+LIBRARIES = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow"}
+
+
+class Seed(NamedTuple):
+    """Stands for `numpy.random.default_rng(seed)`, made anew for every call."""
+
+    seed: int
+
+
+def installed() -> tuple[str, ...]:
+    return tuple(name for name in NAMES if importlib.util.find_spec(LIBRARIES[name]))
+
+
+def get(name: str) -> ModuleType:
+    """The adapter of one backend; ValueError if there is none of that name or its library is not installed."""
+    if name not in NAMES:
+        raise ValueError(f"backend {name!r} is unknown, expected one of {', '.join(NAMES)}")
+    if name not in installed():
+        raise ValueError(
+            f"backend {name!r} needs {LIBRARIES[name]}, which is not installed: pip install 'triptych[{name}]'"
+        )
+    if name == "tf" and "torch" in installed():
+        import torch  # noqa: F401  both in one process work only if torch comes first
+    return importlib.import_module(f"shared.backends.{name}_backend")
+
+
+def module(backend: str, path: str) -> ModuleType:
+    """The implementation of an algorithm: `module("torch", "recurrent/lstm")`."""
+    get(backend)
+    return importlib.import_module(f"{backend}_impl.{path.replace('/', '.')}")
+
+
+def convert(tree, leaf: Callable, column: str):
+    """Maps every array of a tree by `leaf`; NamedTuples of one column become those of another.
+
+    Numbers, strings and None stay as they are; a `Seed` becomes a fresh generator.
+    """
+    if isinstance(tree, Seed):
+        return np.random.default_rng(tree.seed)
+    if hasattr(tree, "_fields"):
+        fields = [convert(value, leaf, column) for value in tree]
+        return _sibling(type(tree), column)(*fields)
+    if isinstance(tree, tuple | list):
+        return type(tree)(convert(value, leaf, column) for value in tree)
+    if isinstance(tree, dict):
+        return {key: convert(value, leaf, column) for key, value in tree.items()}
+    return leaf(tree) if hasattr(tree, "shape") else tree
+
+
+def to_backend(backend: str, tree, device: str | None = None):
+    """A tree of NumPy arrays as a tree of this backend's arrays and NamedTuples."""
+    adapter = get(backend)
+    return convert(tree, lambda x: adapter.array(x, device), backend)
+
+
+def to_numpy(backend: str, tree):
+    """A tree of this backend's arrays as a tree of NumPy arrays and of the NumPy column's NamedTuples."""
+    return convert(tree, get(backend).numpy, "numpy")
+
+
+def is_float(x) -> bool:
+    return hasattr(x, "dtype") and "float" in str(x.dtype)
+
+
+def _sibling(cls: type, column: str) -> type:
+    tree, _, path = cls.__module__.partition(".")
+    if not tree.endswith("_impl"):
+        return cls
+    return getattr(importlib.import_module(f"{column}_impl.{path}"), cls.__qualname__)

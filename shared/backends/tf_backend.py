@@ -1,0 +1,63 @@
+"""TensorFlow: gradients come from GradientTape, speed from tf.function and XLA."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: TensorFlow greets on stderr
+
+import optree
+import tensorflow as tf
+
+from shared.backends import is_float
+
+
+def array(x, device=None):
+    with tf.device(device or "cpu"):
+        return tf.constant(x)
+
+
+def numpy(x):
+    return x.numpy()
+
+
+def call(fn, args, static):
+    return fn(*args, **static)
+
+
+def vjp(fn, args, static, cotangents):
+    """Outputs of `fn(*args, **static)` and its gradients along cotangents(outputs); None for what has none."""
+    inputs = [x for x in optree.tree_leaves(args) if is_float(x)]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = fn(*args, **static)
+    pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
+    values, along = zip(*((y, dy) for y, dy in pairs if is_float(y)), strict=True)
+    grads = iter(tape.gradient(values, inputs, along, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+    return outputs, optree.tree_map(lambda x: tf.convert_to_tensor(next(grads)) if is_float(x) else None, args)
+
+
+def value_and_grad(fn):
+    def run(params, *args, **static):
+        leaves, tree = optree.tree_flatten(params)
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            loss = fn(params, *args, **static)
+        return loss, tree.unflatten(tape.gradient(loss, leaves))
+
+    return run
+
+
+def compile(step, jit=True):
+    return tf.function(step, jit_compile=jit)
+
+
+def device(name):
+    try:
+        with tf.device(name or "cpu"):
+            return tf.constant(0).device
+    except (ValueError, RuntimeError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(f"device {name!r} cannot be used by tf: {str(error).splitlines()[0]}") from None
+
+
+def threads(n):
+    tf.config.threading.set_intra_op_parallelism_threads(n)  # possible only before TensorFlow's first operation
+    tf.config.threading.set_inter_op_parallelism_threads(n)

@@ -1,0 +1,55 @@
+"""PyTorch: gradients come from autograd, speed from torch.compile."""
+
+import optree
+import torch
+
+from shared.backends import is_float
+
+
+def array(x, device=None):
+    return torch.tensor(x, device=device)
+
+
+def numpy(x):
+    return x.detach().cpu().numpy()
+
+
+def call(fn, args, static):
+    with torch.no_grad():
+        return fn(*args, **static)
+
+
+def vjp(fn, args, static, cotangents):
+    """Outputs of `fn(*args, **static)` and its gradients along cotangents(outputs); None for what has none."""
+    args = optree.tree_map(lambda x: x.detach().requires_grad_() if is_float(x) else x, args)
+    outputs = fn(*args, **static)
+    inputs = [x for x in optree.tree_leaves(args) if is_float(x)]
+    pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
+    values, along = zip(*((y, dy) for y, dy in pairs if is_float(y) and y.requires_grad), strict=True)
+    grads = iter(torch.autograd.grad(values, inputs, along, allow_unused=True, materialize_grads=True))
+    return outputs, optree.tree_map(lambda x: next(grads) if is_float(x) else None, args)
+
+
+def value_and_grad(fn):
+    def run(params, *args, **static):
+        params = optree.tree_map(lambda p: p.detach().requires_grad_(), params)
+        loss = fn(params, *args, **static)
+        leaves, tree = optree.tree_flatten(params)
+        return loss.detach(), tree.unflatten(torch.autograd.grad(loss, leaves))
+
+    return run
+
+
+def compile(step, jit=True):
+    return torch.compile(step, dynamic=False) if jit else step
+
+
+def device(name):
+    try:
+        return str(torch.empty(0, device=name or "cpu").device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {name!r} cannot be used by torch: {str(error).splitlines()[0]}") from None
+
+
+def threads(n):
+    torch.set_num_threads(n)

@@ -1,0 +1,1 @@
+"""Embedded data sets and their loaders; README.md in this folder names sources and licences."""

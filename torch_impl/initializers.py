@@ -1,0 +1,74 @@
+"""Random initial weights whose scale keeps the variance of signals from layer to layer.
+
+    fan_in  = (product of kernel sizes) · C_in,    fan_out = (product of kernel sizes) · C_out     (1)
+    glorot:  s² = 2 / (fan_in + fan_out)                                                           (2)
+    he:      s² = 2 / fan_in                                                                       (3)
+    lecun:   s² = 1 / fan_in                                                                       (4)
+    uniform: W ~ U(-√3 s, √3 s)                                                                    (5)
+    normal:  W ~ N(0, s²)                                                                          (6)
+
+Shapes: (C_in, C_out) for a dense layer, (kH, kW, C_in, C_out) for a convolution: any rank from 2 on, the last
+    two being channels in and out.
+
+Units: s is the standard deviation of a weight.
+
+Variant: the papers' formulas; the normals are not truncated (Keras truncates at 2 s and rescales). The draws are
+    NumPy's, float64, rounded to dtype at the end, so that every column starts from the same bits.
+
+Raises: ValueError if the shape has fewer than two dimensions or an empty one.
+
+Reference: Glorot & Bengio, AISTATS 2010 (glorot); He, Zhang, Ren & Sun 2015, arXiv:1502.01852 (he); LeCun, Bottou,
+    Orr & Müller, "Efficient BackProp", 1998 (lecun).
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from numpy.random import Generator
+from torch import Tensor as Array
+
+
+def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, fan_out = _fans(shape)
+    return _uniform(rng, shape, math.sqrt(2 / (fan_in + fan_out)), dtype)  # (2)
+
+
+def glorot_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, fan_out = _fans(shape)
+    return _normal(rng, shape, math.sqrt(2 / (fan_in + fan_out)), dtype)  # (2)
+
+
+def he_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, _ = _fans(shape)
+    return _uniform(rng, shape, math.sqrt(2 / fan_in), dtype)  # (3)
+
+
+def he_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, _ = _fans(shape)
+    return _normal(rng, shape, math.sqrt(2 / fan_in), dtype)  # (3)
+
+
+def lecun_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, _ = _fans(shape)
+    return _uniform(rng, shape, math.sqrt(1 / fan_in), dtype)  # (4)
+
+
+def lecun_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+    fan_in, _ = _fans(shape)
+    return _normal(rng, shape, math.sqrt(1 / fan_in), dtype)  # (4)
+
+
+def _fans(shape):
+    if len(shape) < 2 or min(shape) < 1:
+        raise ValueError(f"shape is {shape}, expected (..., C_in, C_out), every size at least 1")
+    *kernel, c_in, c_out = shape
+    return math.prod(kernel) * c_in, math.prod(kernel) * c_out  # (1)
+
+
+def _uniform(rng, shape, s, dtype):
+    return torch.tensor(rng.uniform(-math.sqrt(3) * s, math.sqrt(3) * s, shape), dtype=getattr(torch, dtype))  # (5)
+
+
+def _normal(rng, shape, s, dtype):
+    return torch.tensor(rng.normal(0, s, shape), dtype=getattr(torch, dtype))  # (6)

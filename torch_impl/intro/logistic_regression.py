@@ -1,0 +1,49 @@
+"""Logistic regression: the probability of one of two classes.
+
+    z = X w + b                                          (1)   logits; p(y = 1 | x) = σ(z)
+    L = mean of softplus(z) - y z                        (2)   = mean of -y log p - (1 - y) log(1 - p)
+
+Shapes: X (N, D), y (N,) with values 0 and 1 (or a probability between), z (N,), w (D,), b (), L ().
+
+Units: z is a log-odds (natural logarithm); L is in nats per example.
+
+Variant: the mean over the examples, no penalty. scikit-learn minimises C · sum + ½‖w‖² instead: its C is 1 / (N λ)
+    for a penalty ½ λ ‖w‖² here. Only logits leave the model: σ(z) is `sigmoid(z)` of activations.
+
+Raises: ValueError if shapes or dtypes disagree, if there are no examples, or if y lies outside [0, 1].
+
+Reference: Berkson 1944, JASA 39; Cox 1958, JRSS B 20; Bishop, "Pattern Recognition and Machine Learning" (2006),
+    section 4.3.2.
+"""
+
+from typing import Annotated, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor as Array
+
+from shared.shapes import Range, checked
+from torch_impl import losses
+
+
+class LogisticRegressionParams(NamedTuple):
+    w: Float[Array, "D"]
+    b: Float[Array, ""]
+
+
+def logistic_regression_init(n_features: int, *, dtype: str = "float32") -> LogisticRegressionParams:
+    kind = {"dtype": getattr(torch, dtype)}
+    return LogisticRegressionParams(w=torch.zeros(n_features, **kind), b=torch.zeros((), **kind))
+
+
+@checked
+def logistic_regression(params: LogisticRegressionParams, X: Float[Array, "N D"]) -> Float[Array, "N"]:
+    return X @ params.w + params.b  # (1)
+
+
+@checked(N=1)
+def logistic_regression_loss(
+    params: LogisticRegressionParams, X: Float[Array, "N D"], y: Annotated[Float[Array, "N"], Range("[0, 1]")]
+) -> Float[Array, ""]:
+    logits = logistic_regression(params, X)
+    return losses.binary_cross_entropy(logits, y)  # (2)

@@ -1,0 +1,113 @@
+"""Long short-term memory (LSTM), and a classifier of sequences on top of it.
+
+    z_t     = x_t W_x + h_{t-1} W_h + b         (1)   blocks i | f | g | o, each (N, H)
+    i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
+    g       = tanh(z_g)                         (3)   candidate
+    c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
+    h_t     = o ⊙ tanh(c_t)                     (5)   output
+    logits  = h_T V + d                         (6)   the classifier, on the last output
+    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (7)
+
+Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); outputs hs (T, N, H) and the
+    last state; V (H, K), d (K,), labels (N,) integers from 0 to K-1.
+
+Units: the loss is in nats per sequence.
+
+Variant: forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias (PyTorch's two are added up; Keras
+    has the same order and one bias; ONNX has i, o, f, c). lstm_init draws Glorot-uniform weights and sets the forget
+    gate's bias to 1, the other biases to 0.
+
+Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
+    loss), or if a label is negative or at least K.
+
+Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhuber & Cummins, Neural Computation 12
+    (2000), for the forget gate; Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329, for this form; Jozefowicz,
+    Zaremba & Sutskever, ICML 2015, for the forget bias.
+"""
+
+from typing import Annotated, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from numpy.random import Generator
+from torch import Tensor as Array
+
+from shared.shapes import Below, checked
+from torch_impl import losses
+from torch_impl.activations import sigmoid, tanh
+from torch_impl.initializers import glorot_uniform
+
+
+class LSTMParams(NamedTuple):
+    W_x: Float[Array, "D 4*H"]
+    W_h: Float[Array, "H 4*H"]
+    b: Float[Array, "4*H"]
+
+
+class LSTMState(NamedTuple):
+    h: Float[Array, "N H"]
+    c: Float[Array, "N H"]
+
+
+class LSTMClassifierParams(NamedTuple):
+    lstm: LSTMParams
+    V: Float[Array, "H K"]
+    d: Float[Array, "K"]
+
+
+def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
+    kind = {"dtype": getattr(torch, dtype)}
+    zeros, ones = torch.zeros(n_hidden, **kind), torch.ones(n_hidden, **kind)
+    return LSTMParams(
+        W_x=glorot_uniform(rng, (n_inputs, 4 * n_hidden), dtype=dtype),
+        W_h=glorot_uniform(rng, (n_hidden, 4 * n_hidden), dtype=dtype),
+        b=torch.cat([zeros, ones, zeros, zeros]),
+    )
+
+
+def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
+    zeros = params.W_h.new_zeros((n, params.W_h.shape[0]))
+    return LSTMState(zeros, zeros)
+
+
+def lstm_classifier_init(
+    rng: Generator, n_inputs: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
+) -> LSTMClassifierParams:
+    kind = {"dtype": getattr(torch, dtype)}
+    return LSTMClassifierParams(
+        lstm=lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
+        V=glorot_uniform(rng, (n_hidden, n_classes), dtype=dtype),
+        d=torch.zeros(n_classes, **kind),
+    )
+
+
+def _cell(W_h, z_x, state):
+    z = z_x + state.h @ W_h  # (1)
+    i, f, g, o = torch.chunk(z, 4, dim=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)  # (2) (3)
+    c = f * state.c + i * g  # (4)
+    return LSTMState(o * tanh(c), c)  # (5)
+
+
+@checked(T=1)
+def lstm(params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState) -> tuple[Float[Array, "T N H"], LSTMState]:
+    zs = xs @ params.W_x + params.b  # (1), every step in one matmul
+    hs = []
+    for z in zs:
+        state = _cell(params.W_h, z, state)
+        hs.append(state.h)
+    return torch.stack(hs), state
+
+
+@checked(T=1)
+def lstm_classifier(params: LSTMClassifierParams, xs: Float[Array, "T N D"]) -> Float[Array, "N K"]:
+    _, state = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
+    return state.h @ params.V + params.d  # (6)
+
+
+@checked(T=1, N=1)
+def lstm_classifier_loss(
+    params: LSTMClassifierParams, xs: Float[Array, "T N D"], labels: Annotated[Int[Array, "N"], Below("K")]
+) -> Float[Array, ""]:
+    logits = lstm_classifier(params, xs)
+    return losses.softmax_cross_entropy(logits, labels)  # (7)
