@@ -65,7 +65,7 @@ def mlp_backward(cache, d_logits, *, params_only=False):
     d_activation = getattr(activations, activation + "_backward")
     d_params = [_layer_backward(inputs[-1], d_logits)]  # through (3)
     d_z = d_logits
-    for layer, a_in, z, a in reversed(list(zip(params[1:], inputs, zs, inputs[1:], strict=True))):
+    for layer, a_in, z, a in reversed(list(zip(params[1:], inputs[:-1], zs, inputs[1:], strict=True))):
         d_z = d_activation(d_z @ layer.W.T, z, a)  # through (2)
         d_params.append(_layer_backward(a_in, d_z))  # through (1)
     return tuple(reversed(d_params)), None if params_only else d_z @ params[0].W.T

@@ -11,8 +11,8 @@ Units: η is in units of θ, whatever the scale of the loss; ε is in units of t
 
 Variant: the paper's Algorithm 1, with ε outside the root and after the bias correction (PyTorch, optax). TensorFlow
     and Keras use the "ε̂" form at the end of the paper's section 2, in which ε is added to √v before the correction.
-    (1 - β₂) g g is evaluated from the left, so that g = 1e20 in float32 does not overflow. 1 - βᵗ is computed in
-    float64.
+    (1 - β₂) g g is evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not
+    overflow. 1 - βᵗ is computed in float64.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -61,8 +61,8 @@ def adam_update(
     def update(p, g, m, v):
         m = beta1 * m + (1 - beta1) * g  # (1)
         v = beta2 * v + (1 - beta2) * g * g  # (2)
-        m_hat, v_hat = m / correction1, v / correction2  # (3)
-        return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v  # (4)
+        m_hat, sqrt_v_hat = m / correction1, np.sqrt(v) / correction2**0.5  # (3)
+        return p - lr * m_hat / (sqrt_v_hat + eps), m, v  # (4)
 
     leaves, tree = optree.tree_flatten(params)
     others = (optree.tree_leaves(other) for other in (grads, state.m, state.v))

@@ -66,9 +66,7 @@ def _parse(file: BinaryIO, path: Path, at_most: int) -> np.ndarray:
 
     sizes = file.read(4 * ndim)
     if len(sizes) < 4 * ndim:
-        raise ValueError(
-            f"{path}: the IDX header is cut off: found {4 + len(sizes)} bytes, expected {4 + 4 * ndim}"
-        )
+        raise ValueError(f"{path}: the IDX header is cut off: found {4 + len(sizes)} bytes, expected {4 + 4 * ndim}")
     shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
     dtype = np.dtype(DTYPES[code])
     announced = math.prod(shape) * dtype.itemsize  # Python integers: cannot overflow

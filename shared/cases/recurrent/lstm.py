@@ -1,0 +1,200 @@
+"""Oracle: torch.nn.LSTM in float64; Keras on TensorFlow and ONNX's reference evaluator as second opinions."""
+
+import numpy as np
+
+from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams, LSTMState
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.comparing import RUN
+
+SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
+
+
+def torch_lstm(params, xs, state):
+    import torch
+
+    layer = torch.nn.LSTM(*params.W_x.shape[:1], params.W_h.shape[0], dtype=xs.dtype)
+    weights = {"weight_ih_l0": params.W_x.T, "weight_hh_l0": params.W_h.T}
+    biases = {"bias_ih_l0": params.b, "bias_hh_l0": torch.zeros_like(params.b)}
+    given = (xs, (state.h[None], state.c[None]))
+    hs, (h, c) = torch.func.functional_call(layer, {**weights, **biases}, given)
+    return hs, LSTMState(h[0], c[0])
+
+
+def torch_classifier(params, xs):
+    import torch.nn.functional as F
+
+    zeros = xs.new_zeros(xs.shape[1], params.V.shape[0])
+    hs, _ = torch_lstm(params.lstm, xs, LSTMState(zeros, zeros))
+    return F.linear(hs[-1], params.V.T, params.d)
+
+
+def torch_loss(params, xs, labels):
+    import torch.nn.functional as F
+
+    return F.cross_entropy(torch_classifier(params, xs), labels)
+
+
+def keras_lstm(params, xs, state):
+    import keras
+
+    layer = keras.layers.LSTM(len(params.W_h), return_sequences=True, return_state=True, dtype="float64")
+    layer.build((xs.shape[1], xs.shape[0], xs.shape[2]))
+    layer.set_weights([params.W_x, params.W_h, params.b])
+    hs, h, c = layer(xs.transpose(1, 0, 2), initial_state=[state.h, state.c])
+    return hs.numpy().transpose(1, 0, 2), LSTMState(h.numpy(), c.numpy())
+
+
+def onnx_lstm(params, xs, state):
+    """ONNX orders the gates i, o, f, c and keeps two biases."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    def gates(W):
+        i, f, g, o = np.split(W, 4, axis=-1)
+        return np.concatenate([i, o, f, g], axis=-1)
+
+    names = ["X", "W", "R", "B", "", "h", "c"]
+    node = onnx.helper.make_node("LSTM", names, ["Y", "Y_h", "Y_c"], hidden_size=len(params.W_h))
+    double = onnx.TensorProto.DOUBLE
+    inputs = [onnx.helper.make_tensor_value_info(name, double, None) for name in names if name]
+    outputs = [onnx.helper.make_tensor_value_info(name, double, None) for name in ("Y", "Y_h", "Y_c")]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "lstm", inputs, outputs))
+    b = gates(params.b)
+    feed = {"X": xs, "W": gates(params.W_x).T[None], "R": gates(params.W_h).T[None]}
+    feed |= {"B": np.concatenate([b, 0 * b])[None], "h": state.h[None], "c": state.c[None]}
+    hs, h, c = ReferenceEvaluator(model).run(None, feed)
+    return hs[:, 0], LSTMState(h[0], c[0])
+
+
+def glorot(generator, n_in, n_out):
+    bound = (6 / (n_in + n_out)) ** 0.5
+    return generator.uniform(-bound, bound, (n_in, n_out))
+
+
+def initial(rng, D, H, dtype):
+    generator = np.random.default_rng(rng.seed)
+    b = np.zeros((4, H))
+    b[1] = 1  # the forget gate
+    return LSTMParams(W_x=glorot(generator, D, 4 * H), W_h=glorot(generator, H, 4 * H), b=b.reshape(-1))
+
+
+def initial_classifier(rng, D, H, K, dtype):
+    generator = np.random.default_rng(rng.seed)
+    W_x, W_h, V = glorot(generator, D, 4 * H), glorot(generator, H, 4 * H), glorot(generator, H, K)
+    return LSTMClassifierParams(initial(rng, D, H, dtype)._replace(W_x=W_x, W_h=W_h), V, np.zeros(K))
+
+
+def weights(draw, D, H):
+    return LSTMParams(W_x=draw(D, 4 * H), W_h=draw(H, 4 * H), b=draw(4 * H))
+
+
+def cases(draw, T=4, N=2, D=3, H=5, K=6):
+    params, state = weights(draw, D, H), LSTMState(h=draw(N, H), c=draw(N, H))
+    second = {"keras": keras_lstm, "onnx": onnx_lstm}
+    yield Case("lstm", (params, draw(T, N, D), state), torch_lstm, tolerance=RUN, second=second)
+    classifier = LSTMClassifierParams(weights(draw, D, H), V=draw(H, K), d=draw(K))
+    yield Case("lstm_classifier", (classifier, draw(T, N, D)), torch_classifier, tolerance=RUN)
+    args = (classifier, draw(T, N, D), draw.integers(K, N))
+    yield Case("lstm_classifier_loss", args, torch_loss, tolerance=RUN)
+    yield Case("lstm_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
+    yield Case("lstm_classifier_init", (Seed(6), D, H, K), initial_classifier, {"dtype": "float64"}, grad=False)
+
+
+def split(lstm, params, xs, state):
+    """The sequence in two parts, the state carried over: must equal the whole."""
+    hs = []
+    for part in (xs[:3], xs[3:]):
+        outputs = lstm.lstm(params, part, state)
+        (h, state) = outputs[0] if isinstance(outputs[0], tuple) else outputs  # NumPy returns a cache as well
+        hs.append(h)
+    return hs, state
+
+
+def whole(params, xs, state):
+    import torch
+
+    as_torch = lambda tree: type(tree)(*map(torch.tensor, tree))
+    hs, last = torch_lstm(as_torch(params), torch.tensor(xs), as_torch(state))
+    return [hs[:3], hs[3:]], last
+
+
+def nasty(draw):
+    for name, (T, N, D, H), scale in (
+        ("all sizes one", (1, 1, 1, 1), 1),
+        ("fifty steps", (50, 2, 3, 4), 1),
+        ("two hundred steps", (200, 1, 2, 3), 1),
+        ("huge inputs", (4, 2, 3, 5), 1e4),
+        ("no sequences", (4, 0, 3, 5), 1),
+    ):
+        args = (weights(draw, D, H), scale * draw(T, N, D), LSTMState(draw(N, H), draw(N, H)))
+        yield Case("lstm", args, torch_lstm, tolerance=RUN, name=name)
+    args = (weights(draw, 3, 5), draw(7, 2, 3), LSTMState(draw(2, 5), draw(2, 5)))
+    yield Case(split, args, whole, grad=False, tolerance=RUN, name="in two parts")
+
+
+def bad(draw):
+    params, state = weights(draw, 3, 5), LSTMState(h=draw(2, 5), c=draw(2, 5))
+    xs = draw(4, 2, 3)
+    yield Bad("lstm", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
+    yield Bad(
+        "lstm", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x"
+    )
+    yield Bad("lstm", (params, draw(2, 3), state), r"xs has shape \(2, 3\), expected \(T, N, D\)")
+    yield Bad("lstm", (params, xs, state._replace(c=draw(3, 5))), r"state.c has shape \(3, 5\), expected .* N = 2")
+    yield Bad("lstm", (params._replace(b=draw(21)), xs, state), r"params.b has shape \(21,\), .* with 4\*H = 20")
+    yield Bad("lstm", (params._replace(W_x=draw(3, 15)), xs, state), r"params.W_x has shape \(3, 15\)")
+    yield Bad(
+        "lstm", (params, xs.astype("float32"), state), "xs has dtype float32, expected float64, as params.W_x has"
+    )
+    yield Bad("lstm", (params, xs, draw(2, 5)), r"state is a .*, expected LSTMState\(h, c\)")
+    classifier = LSTMClassifierParams(params, V=draw(5, 6), d=draw(6))
+    yield Bad("lstm_classifier_loss", (classifier, xs, np.array([0, 6])), r"labels holds 6 at \[1\]")
+    yield Bad("lstm_classifier_loss", (classifier, draw(4, 0, 3), np.zeros(0, int)), "N at least 1")
+    yield Bad("lstm_classifier", (classifier._replace(V=draw(4, 6)), xs), r"params.V has shape \(4, 6\)")
+
+
+MUTANTS = [
+    Mutant("i, f, g, o = np.split", "i, g, f, o = np.split",
+           "Gate order: weights from another library load without an error and mean something else."),
+    Mutant("i, f, g, o = np.split", "i, o, f, g = np.split",
+           "ONNX's gate order i, o, f, c on weights stored as i, f, g, o."),
+    Mutant("sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)", "sigmoid(i), sigmoid(f), sigmoid(g), sigmoid(o)",
+           "A sigmoid on the candidate too: the cell can only be filled, never pulled down."),
+    Mutant("sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)", "sigmoid(i), sigmoid(f + 1), tanh(g), sigmoid(o)",
+           "A forget bias added in the cell as well as in the parameters (as some TensorFlow cells did)."),
+    Mutant("c = f * state.c + i * g", "c = i * state.c + f * g", "Input and forget gate trade places."),
+    Mutant("c = f * state.c + i * g", "c = f * state.c + (1 - f) * g", "The coupled gates of the CIFG variant."),
+    Mutant("c = f * state.c + i * g", "c = state.c + i * g", "The LSTM of 1997, without a forget gate."),
+    Mutant("return LSTMState(o * tanh_c, c)", "return LSTMState(o * c, c)", "The tanh on the way out left out."),
+    Mutant("zs = xs @ params.W_x + params.b", "zs = xs @ params.W_x + 2 * params.b",
+           "The bias counted twice: PyTorch stores two biases, and both were loaded with the sum."),
+    Mutant("zs = xs @ params.W_x + params.b", "zs = xs @ params.W_x", "No bias at all."),
+    Mutant("state, cache = _cell(params.W_h, z, state)", "_, cache = _cell(params.W_h, z, state)",
+           "The state is never carried on: every step starts from the beginning."),
+    Mutant("hs.append(state.h)", "hs.append(state.c)", "The cell state given out in place of the output."),
+    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_h * o * (1 - tanh_c * tanh_c)",
+           "The gradient that comes through the cell state from later steps is lost: no long memory can be learned."),
+    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_c + d_h * o", "tanh has a derivative: 1 - tanh²."),
+    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_c + d_h * (1 - tanh_c * tanh_c)",
+           "The output gate stands between h and c, in the gradient too."),
+    Mutant("d_c * state.c, d_c * i", "d_c * f, d_c * i",
+           "The forget gate's gradient is the old cell state, not the gate."),
+    Mutant("d_g * (1 - g * g)", "d_g * g * (1 - g)",
+           "The candidate is a tanh: its derivative is 1 - g², not g (1 - g)."),
+    Mutant("LSTMState(h=d_z @ W_h.T, c=d_c * f)", "LSTMState(h=d_z @ W_h.T, c=d_c)",
+           "What was forgotten cannot carry a gradient: the factor f is missing."),
+    Mutant("LSTMState(h=d_z @ W_h.T, c=d_c * f)", "LSTMState(h=0 * d_z @ W_h.T, c=d_c * f)",
+           "Backpropagation through time cut at h: only the cell state carries gradients back."),
+    Mutant("d_hs[t] + d_state.h, d_state.c", "d_hs[t], d_state.c",
+           "Outputs feed the next step as well: its gradient has to be added."),
+    Mutant("np.stack([state.h for state, *_ in caches])  # h_{t-1}",
+           "np.concatenate([[state.h for state, *_ in caches][1:], [0 * caches[0][0].h]])",
+           "W_h's gradient paired with h_t instead of h_{t-1}: off by one step."),
+    Mutant("b=np.sum(d_zs, axis=(0, 1))", "b=np.sum(d_zs[-1], axis=0)",
+           "The bias acts at every step, not only the last."),
+    Mutant("np.concatenate([zeros, ones, zeros, zeros])", "np.concatenate([ones, zeros, zeros, zeros])",
+           "The 1 of the forget bias in the input gate's block."),
+    Mutant("d_outputs = np.zeros_like(hs), LSTMState(h=d_h,", "d_outputs = np.zeros_like(hs) + d_h, LSTMState(h=d_h,",
+           "The classifier reads the last output only: the others get no gradient from it."),
+]  # fmt: skip

@@ -1,0 +1,43 @@
+"""What there is: a path under `numpy_impl` is the name of an algorithm."""
+
+import difflib
+import importlib
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def paths() -> list[str]:
+    """Every algorithm, `intro/mlp` and so on, in the order of the chapters' names."""
+    tree = ROOT / "numpy_impl"
+    found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.rglob("*.py"))
+    return sorted((path for path in found if not path.endswith("__init__")), key=lambda p: (p.count("/"), p))
+
+
+def find(name: str) -> str:
+    """The path that a name means: `lstm` is `recurrent/lstm`. ValueError, with the nearest name, if none."""
+    known = paths()
+    hits = [path for path in known if path == name.strip("/") or path.split("/")[-1] == name]
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        raise ValueError(f"{name!r} can be {' or '.join(hits)}: give the whole path")
+    words = {word: path for path in known for word in (path, path.split("/")[-1])}
+    near = difflib.get_close_matches(name, words, n=1, cutoff=0.5)
+    hint = f"did you mean {words[near[0]]}?" if near else "`triptych list` shows all"
+    raise ValueError(f"no algorithm is called {name!r}: {hint}")
+
+
+def source(column: str, path: str) -> Path:
+    """The file of one column, for column in numpy, torch, tf."""
+    return ROOT / f"{column}_impl" / f"{path}.py"
+
+
+def companion(kind: str, path: str) -> ModuleType | None:
+    """`shared/<kind>/<path>.py` (kind: cases, recipes, benchmarks), or None if there is no such file."""
+    name = f"shared.{kind}.{path.replace('/', '.')}"
+    if not (ROOT / "shared" / kind / f"{path}.py").exists():
+        return None
+    return importlib.import_module(name)

@@ -1,0 +1,179 @@
+"""The command `triptych`. Every command exits with status 0 only when all is well."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared import backends, catalogue
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Deep learning from scratch, three ways: NumPy with every gradient by hand, PyTorch and TensorFlow.",
+)
+Algo = Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False):
+    """List every algorithm and what there is for it.
+
+    Example: triptych list
+    """
+    rows = []
+    for path in catalogue.paths():
+        kinds = ("cases", "recipes", "benchmarks")
+        has = {kind: (catalogue.ROOT / "shared" / kind / f"{path}.py").exists() for kind in kinds}
+        columns = [name for name in backends.NAMES if catalogue.source(name, path).exists()]
+        title = catalogue.source("numpy", path).read_text().split("\n")[0].strip('"').rstrip(".")
+        rows.append({"path": path, "title": title, "columns": columns, **has})
+    if as_json:
+        return _print_json(rows)
+    table = Table("algorithm", "what it is", "columns", "case", "recipe", "benchmark")
+    for row in rows:
+        ticks = ["✓" if row[kind] else "" for kind in kinds]
+        table.add_row(row["path"], row["title"], " ".join(row["columns"]), *ticks)
+    _console().print(table)
+    _console().print(f"installed backends: {', '.join(backends.installed())}")
+
+
+@app.command()
+def check(
+    algo: Annotated[str | None, typer.Argument(help="A path such as recurrent/lstm; `lstm` is enough.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Check every algorithm.")] = False,
+    backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be given more than once.")] = None,
+    as_json: Json = False,
+):
+    """Answer the five questions for an algorithm, with the worst errors found.
+
+    Relative errors against the oracle in float64 (outputs, gradients) and float32, the largest difference between
+    two backends, hand-written gradients against finite differences, mutants caught, nasty cases, bad inputs.
+
+    Examples: triptych check lstm   ·   triptych check --all --json
+    """
+    from shared.report import report
+
+    if (algo is None) != every:
+        raise ValueError("give one algorithm, or --all")
+    paths = catalogue.paths() if every else [catalogue.find(algo)]
+    columns = tuple(backend or backends.installed())
+    for name in columns:
+        backends.get(name)
+    reports = []
+    with _console(stderr=True).status("") as status:
+        for path in paths:
+            status.update(f"checking {path}")
+            reports.append(report(path, columns))
+    if as_json:
+        _print_json(reports)
+    else:
+        _print_reports(reports)
+    if not all(r["ok"] for r in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def mistakes(algo: Algo, as_json: Json = False):
+    """Show the classic mistakes of an algorithm, planted one by one, and the numbers each produces.
+
+    Example: triptych mistakes lstm
+    """
+    from shared.mistakes import all_findings
+
+    path = catalogue.find(algo)
+    findings = all_findings(path)
+    if as_json:
+        _print_json([{**f.mutant.__dict__, "caught": f.caught, "how": f.how} for f in findings])
+    else:
+        console = _console()
+        for i, (mutant, caught, how) in enumerate(findings, 1):
+            console.print(f"\n[bold]{i}. {mutant.why}[/bold]", highlight=False)
+            for sign, colour, text in (("-", "red", mutant.old), ("+", "green", mutant.new)):
+                for line in text.splitlines():
+                    console.print(f"   {sign} {line}", style=colour, markup=False, highlight=False)
+            verdict = "[green]caught[/green]" if caught else "[red]NOT CAUGHT[/red]"
+            console.print(f"   {verdict}: ", end="")
+            console.print(how, markup=False, highlight=False)
+        console.print(f"\n{sum(f.caught for f in findings)} of {len(findings)} mistakes in {path} are caught")
+    if not all(f.caught for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def fixtures(algo: Annotated[str | None, typer.Argument(help="Only this algorithm.")] = None):
+    """Write the golden vectors in shared/fixtures anew, by asking the oracles (needs PyTorch)."""
+    from shared import golden
+
+    backends.get("torch")
+    for path in [catalogue.find(algo)] if algo else catalogue.paths():
+        file = golden.write(path)
+        print(f"{file.relative_to(catalogue.ROOT)}: {file.stat().st_size:,} bytes")
+
+
+@app.command()
+def readme():
+    """Write the table of measured errors in README.md anew (runs every check)."""
+    from shared import readme
+    from shared.report import report
+
+    reports = [report(path) for path in catalogue.paths()]
+    readme.write(reports)
+    if not all(r["ok"] for r in reports):
+        _print_reports(reports)
+        raise typer.Exit(1)
+
+
+def _print_reports(reports: list[dict[str, Any]]):
+    table = Table("algorithm", "backend", "outputs", "gradients", "float32", "agreement", "finite\ndifferences",
+                  "mutants\ncaught", "nasty\ncases", "bad\ninputs", "")  # fmt: skip
+    for r in reports:
+        table.add_section()
+        for i, (column, errors) in enumerate(r["backends"].items()):
+            common = [
+                _error(r["agreement"]),
+                _error(r["finite_differences"]),
+                *(f"{a}/{b}" for a, b in (r[k].values() for k in ("mutants", "nasty_cases", "bad_inputs"))),
+                "[green]ok[/green]" if r["ok"] else "[red]FAILED[/red]",
+            ]
+            shown = common if i == 0 else [""] * len(common)
+            table.add_row(r["path"] if i == 0 else "", column, *(_error(e) for e in errors.values()), *shown)
+    console = _console()
+    console.print(table)
+    for r in reports:
+        for problem in r["problems"]:
+            console.print(f"{r['path']}: {problem}", style="red", markup=False, highlight=False)
+
+
+def _error(value: float | None) -> str:
+    return "–" if value is None else "0" if value == 0 else f"{value:.0e}"
+
+
+def _console(**options) -> Console:
+    return Console(**options)
+
+
+def _print_json(value):
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main():
+    """Runs the command line: a ValueError or OSError is one clear line on stderr and exit status 1."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Mutants: the classic mistakes of an algorithm, planted one by one to see that the checks catch them."""
+
+import sys
+import warnings
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from shared import catalogue
+from shared.cases import Mutant, main_cases, mutants, nasty_cases
+from shared.checking import Answer, answer, compare, expected, tolerance
+from shared.comparing import Mismatch
+
+Expected = list[tuple]  # (case, Answer) pairs
+
+
+class Finding(NamedTuple):
+    """What the checks said of one mutant. caught: whether they noticed; how: by which number or error."""
+
+    mutant: Mutant
+    caught: bool
+    how: str
+
+
+def plant(path: str, mutant: Mutant) -> ModuleType:
+    """The NumPy module with one mistake in it; ValueError unless the edit applies exactly once."""
+    file = catalogue.source("numpy", path)
+    text = file.read_text()
+    if text.count(mutant.old) != 1:
+        raise ValueError(
+            f"{path}: the mutant's text stands {text.count(mutant.old)} times in the file: {mutant.old!r}"
+        )
+    if mutant.old == mutant.new:
+        raise ValueError(f"{path}: the mutant changes nothing: {mutant.old!r}")
+    return load(text.replace(mutant.old, mutant.new), path)
+
+
+def load(text: str, path: str) -> ModuleType:
+    """A module from source text, under the name of the NumPy column's file but not in sys.modules."""
+    name = f"numpy_impl.{path.replace('/', '.')}"
+    module = ModuleType(name)
+    module.__file__ = str(catalogue.source("numpy", path))
+    original = sys.modules.get(name)
+    sys.modules[name] = module  # NamedTuple and get_type_hints look their module up by name
+    try:
+        exec(compile(text, module.__file__, "exec"), module.__dict__)
+    finally:
+        if original is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = original
+    return module
+
+
+def expectations(path: str) -> Expected:
+    return [(case, expected(path, case)) for case in main_cases(path) + nasty_cases(path)]
+
+
+def examine(path: str, mutant: Mutant, wanted: Expected) -> Finding:
+    """Runs every case on the mutant and reports the clearest difference, or the error that stopped it."""
+    module = plant(path, mutant)
+    worst, how = 0.0, "nothing differs"
+    for case, right in wanted:
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                got = answer("numpy", path, case, module)
+            for what, found in zip(("outputs", "gradients"), compare(got, right, case.dtype), strict=True):
+                if found.error > tolerance(case) and found.error > worst:
+                    worst, how = found.error, f"{case.label}, {what}: {found}"
+        except (Mismatch, ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+            return Finding(mutant, True, f"{case.label}: {type(error).__name__}: {str(error).splitlines()[0]}")
+    return Finding(mutant, worst > 0, how)
+
+
+def unmutated(path: str, wanted: Expected) -> Answer | None:
+    """The same examination of the file as it is: must find nothing, or every mutant would be 'caught'."""
+    text = catalogue.source("numpy", path).read_text()
+    module = load(text, path)
+    for case, right in wanted:
+        for found in compare(answer("numpy", path, case, module), right, case.dtype):
+            if found.error > tolerance(case):
+                raise Mismatch(f"{path} without any mutant: {case.label}: {found}")
+
+
+def all_findings(path: str) -> list[Finding]:
+    wanted = expectations(path)
+    unmutated(path, wanted)
+    return [examine(path, mutant, wanted) for mutant in mutants(path)]
