@@ -131,24 +131,29 @@ def readme():
 
 
 def _print_reports(reports: list[dict[str, Any]]):
-    table = Table("algorithm", "backend", "outputs", "gradients", "float32", "agreement", "finite\ndifferences",
-                  "mutants\ncaught", "nasty\ncases", "bad\ninputs", "")  # fmt: skip
+    columns = list(reports[0]["backends"])
+    table = Table(title="worst relative errors; float64, outputs / gradients against an independent oracle")
+    for heading in (
+        "algorithm",
+        *columns,
+        "among\nbackends",
+        "finite\ndiff.",
+        "mutants",
+        "nasty",
+        "bad\ninput",
+        "all",
+    ):
+        table.add_column(heading, no_wrap=True)
     for r in reports:
-        table.add_section()
-        for i, (column, errors) in enumerate(r["backends"].items()):
-            common = [
-                _error(r["agreement"]),
-                _error(r["finite_differences"]),
-                *(f"{a}/{b}" for a, b in (r[k].values() for k in ("mutants", "nasty_cases", "bad_inputs"))),
-                "[green]ok[/green]" if r["ok"] else "[red]FAILED[/red]",
-            ]
-            shown = common if i == 0 else [""] * len(common)
-            table.add_row(r["path"] if i == 0 else "", column, *(_error(e) for e in errors.values()), *shown)
-    console = _console()
-    console.print(table)
+        errors = (f"{_error(e['outputs'])} / {_error(e['gradients'])}" for e in r["backends"].values())
+        counts = ("/".join(map(str, r[key].values())) for key in ("mutants", "nasty_cases", "bad_inputs"))
+        verdict = "[green]ok[/green]" if r["ok"] else "[red]BAD[/red]"
+        differences = _error(r["agreement"]), _error(r["finite_differences"])
+        table.add_row(r["path"], *errors, *differences, *counts, verdict)
+    _console().print(table)
     for r in reports:
         for problem in r["problems"]:
-            console.print(f"{r['path']}: {problem}", style="red", markup=False, highlight=False)
+            print(f"{r['path']}: {problem}")
 
 
 def _error(value: float | None) -> str:
@@ -156,7 +161,9 @@ def _error(value: float | None) -> str:
 
 
 def _console(**options) -> Console:
-    return Console(**options)
+    """The terminal as wide as it is; a file or pipe gets whole tables."""
+    console = Console(**options)
+    return console if console.is_terminal else Console(width=130, **options)
 
 
 def _print_json(value):

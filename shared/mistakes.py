@@ -10,7 +10,7 @@ import numpy as np
 from shared import catalogue
 from shared.cases import Mutant, main_cases, mutants, nasty_cases
 from shared.checking import Answer, answer, compare, expected, tolerance
-from shared.comparing import Mismatch
+from shared.comparing import Difference, Mismatch
 
 Expected = list[tuple]  # (case, Answer) pairs
 
@@ -58,19 +58,24 @@ def expectations(path: str) -> Expected:
 
 
 def examine(path: str, mutant: Mutant, wanted: Expected) -> Finding:
-    """Runs every case on the mutant and reports the clearest difference, or the error that stopped it."""
+    """Runs the cases on the mutant, in their order, until one shows a difference or stops with an error."""
     module = plant(path, mutant)
-    worst, how = 0.0, "nothing differs"
     for case, right in wanted:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-                got = answer("numpy", path, case, module)
-            for what, found in zip(("outputs", "gradients"), compare(got, right, case.dtype), strict=True):
-                if found.error > tolerance(case) and found.error > worst:
-                    worst, how = found.error, f"{case.label}, {what}: {found}"
+                found = compare(answer("numpy", path, case, module), right, case.dtype)
         except (Mismatch, ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             return Finding(mutant, True, f"{case.label}: {type(error).__name__}: {str(error).splitlines()[0]}")
-    return Finding(mutant, worst > 0, how)
+        wrong = [difference for difference in found if difference.error > tolerance(case)]
+        if wrong:
+            return Finding(mutant, True, f"{case.label}: " + "; ".join(map(_in_words, wrong)))
+    return Finding(mutant, False, "nothing differs")
+
+
+def _in_words(difference: Difference) -> str:
+    at = f"{difference.leaf}{list(difference.index) if difference.index else ''}"
+    off = f"{100 * difference.error:.2g} %" if difference.error < 10 else f"a factor {difference.error:.1g}"
+    return f"{at} is {difference.got:.6g} instead of {difference.wanted:.6g} (off by {off} of the largest entry)"
 
 
 def unmutated(path: str, wanted: Expected) -> Answer | None:

@@ -6,7 +6,7 @@
   dimension name means one size for the whole call (`"N D"`, `"D 4*H"`, `"*shape"`, `"..."`, `""`);
 - all floating-point arrays of the call share one dtype;
 - `NamedTuple`s are complete, and their fields pass the same checks;
-- trees annotated `PyTree[..., "T"]` with one name have one structure and the same shapes and dtypes;
+- all trees annotated `TreeOf[...]` have one structure and, leaf by leaf, the same shapes;
 - `Range` and `Below` hold for numbers, targets and labels; `@checked(T=1)` is a smallest size.
 
 Whatever fails is a `ValueError` that names the argument, what came and what was expected. Calls from one
@@ -21,11 +21,12 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 import optree
-from jaxtyping import AbstractArray, PyTree
+from jaxtyping import AbstractArray
 
 
 class Range(NamedTuple):
@@ -43,6 +44,16 @@ class Below(NamedTuple):
     """Integers from 0 to the size of the named dimension, exclusive."""
 
     dim: str
+
+
+@dataclass(frozen=True)
+class TreeOf:
+    """`TreeOf[Float[Array, "..."]]`: any tree of such arrays. jaxtyping's own PyTree exists only beside JAX."""
+
+    leaf: Any
+
+    def __class_getitem__(cls, leaf):
+        return Annotated[Any, cls(leaf)]
 
 
 Positive = Annotated[float, Range("(0, inf)")]
@@ -96,7 +107,7 @@ class _Call:
         self.function, self.smallest = function, smallest
         self.sizes: dict[str, tuple[Any, str]] = {}
         self.dtype: tuple[str, str] | None = None
-        self.trees: dict[str, tuple] = {}
+        self.model: tuple | None = None  # the first tree: name, structure, leaves
         self.later: list[Callable[[], None]] = []
 
     def fail(self, name: str, found: str, expected: str):
@@ -109,8 +120,6 @@ class _Call:
                 self.rule(name, value, rule)
         if isinstance(hint, type) and issubclass(hint, AbstractArray):
             self.array(name, value, hint)
-        elif isinstance(hint, type) and issubclass(hint, PyTree):
-            self.tree(name, value, hint)
         elif hasattr(hint, "_fields"):
             self.named_tuple(name, value, hint)
         elif get_origin(hint) is tuple and get_args(hint)[1:] == (...,):
@@ -188,21 +197,22 @@ class _Call:
         if wanted != size:
             self.fail(name, f"has shape {shape}", f"({', '.join(dim_str.split())}) with {dim} = {wanted}")
 
-    def tree(self, name: str, value, hint):
+    def tree(self, name: str, value, leaf_hint):
         paths, leaves, spec = optree.tree_flatten_with_path(value)
         names = [name + "".join(f"[{key!r}]" if isinstance(key, int) else f".{key}" for key in p) for p in paths]
         for leaf_name, leaf in zip(names, leaves, strict=True):
-            self.visit(leaf_name, leaf, hint.leaftype)
-        if hint.structure is None:
-            return
-        first, known, standard = self.trees.setdefault(hint.structure, (name, spec, leaves))
+            self.visit(leaf_name, leaf, leaf_hint)
+        self.model = self.model or (name, spec, leaves)
+        first, known, models = self.model
         if spec != known:
             self.fail(name, f"is the tree {spec}", f"{known}, as {first} is")
-        for leaf_name, leaf, other in zip(names, leaves, standard, strict=True):
+        for leaf_name, leaf, other in zip(names, leaves, models, strict=True):
             if tuple(leaf.shape) != tuple(other.shape):
                 self.fail(leaf_name, f"has shape {tuple(leaf.shape)}", f"{tuple(other.shape)}, as in {first}")
 
     def rule(self, name: str, value, rule):
+        if isinstance(rule, TreeOf):
+            self.tree(name, value, rule.leaf)
         if isinstance(rule, Range):
             self.values(name, value, rule.holds, f"in {rule.interval}")
         if isinstance(rule, Below):  # once the size is known

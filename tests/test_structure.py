@@ -189,7 +189,7 @@ import sys
 from importlib.metadata import packages_distributions
 own = {{"numpy_impl", "shared", "numpy", "numpy.libs", "jaxtyping", "wadler_lindig", "optree", "typing_extensions"}}
 for name in set(packages_distributions()) - own - set(sys.modules):
-    sys.modules[name] = None  # importing it is now an ImportError
+    sys.modules[name] = None  # importing it is an ImportError, as if it were not there
 {imports}
 """
     command = [sys.executable, "-c", script]

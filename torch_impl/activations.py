@@ -29,8 +29,8 @@ Reference: Nair & Hinton, ICML 2010 (relu); Maas, Hannun & Ng, ICML 2013 worksho
 import math
 
 import torch
-from jaxtyping import Float
 from torch import Tensor as Array
+from jaxtyping import Float
 
 from shared.shapes import checked
 

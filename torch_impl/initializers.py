@@ -24,9 +24,9 @@ Reference: Glorot & Bengio, AISTATS 2010 (glorot); He, Zhang, Ren & Sun 2015, ar
 import math
 
 import torch
+from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
-from torch import Tensor as Array
 
 
 def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:

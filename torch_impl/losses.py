@@ -26,8 +26,8 @@ Reference: Bishop, "Pattern Recognition and Machine Learning" (2006), chapters 3
 from typing import Annotated
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor as Array
+from jaxtyping import Float, Int
 
 from shared.shapes import Below, checked
 from torch_impl.activations import softplus

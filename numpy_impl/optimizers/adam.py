@@ -24,13 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 import optree
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from shared.blocks import blockwise
-from shared.shapes import Decay, Positive, checked
+from shared.shapes import Decay, Positive, TreeOf, checked
 
-Tree = PyTree[Float[Array, "..."], "T"]
+Tree = TreeOf[Float[Array, "..."]]
 
 
 class AdamState(NamedTuple):

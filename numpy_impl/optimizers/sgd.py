@@ -16,12 +16,12 @@ Reference: Robbins & Monro, "A stochastic approximation method", Annals of Mathe
 from typing import NamedTuple
 
 import optree
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import Positive, checked
+from shared.shapes import Positive, TreeOf, checked
 
-Tree = PyTree[Float[Array, "..."], "T"]
+Tree = TreeOf[Float[Array, "..."]]
 
 
 class SGDState(NamedTuple):

@@ -24,12 +24,12 @@ from typing import NamedTuple
 
 import optree
 import tensorflow as tf
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float, Int
 from tensorflow import Tensor as Array
 
-from shared.shapes import Decay, Positive, checked
+from shared.shapes import Decay, Positive, TreeOf, checked
 
-Tree = PyTree[Float[Array, "..."], "T"]
+Tree = TreeOf[Float[Array, "..."]]
 
 
 class AdamState(NamedTuple):

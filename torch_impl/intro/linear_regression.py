@@ -23,8 +23,8 @@ Reference: Legendre 1805; Gauss 1809; Golub, "Numerical methods for solving line
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor as Array
+from jaxtyping import Float
 
 from shared.shapes import checked
 from torch_impl import losses

@@ -19,8 +19,8 @@ Reference: Berkson 1944, JASA 39; Cox 1958, JRSS B 20; Bishop, "Pattern Recognit
 from typing import Annotated, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor as Array
+from jaxtyping import Float
 
 from shared.shapes import Range, checked
 from torch_impl import losses

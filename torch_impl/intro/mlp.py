@@ -23,9 +23,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
+from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
-from torch import Tensor as Array
 
 from shared.shapes import checked
 from torch_impl import activations, initializers, losses

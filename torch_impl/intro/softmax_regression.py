@@ -18,8 +18,8 @@ Reference: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.
 from typing import Annotated, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor as Array
+from jaxtyping import Float, Int
 
 from shared.shapes import Below, checked
 from torch_impl import losses

@@ -22,14 +22,14 @@ Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXi
 
 from typing import NamedTuple
 
-import optree
 import torch
-from jaxtyping import Float, Int, PyTree
+import optree
 from torch import Tensor as Array
+from jaxtyping import Float, Int
 
-from shared.shapes import Decay, Positive, checked
+from shared.shapes import Decay, Positive, TreeOf, checked
 
-Tree = PyTree[Float[Array, "..."], "T"]
+Tree = TreeOf[Float[Array, "..."]]
 
 
 class AdamState(NamedTuple):

@@ -28,9 +28,9 @@ Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhu
 from typing import Annotated, NamedTuple
 
 import torch
+from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
-from torch import Tensor as Array
 
 from shared.shapes import Below, checked
 from torch_impl import losses
