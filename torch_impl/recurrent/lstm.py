@@ -5,11 +5,11 @@
     g       = tanh(z_g)                         (3)   candidate
     c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
     h_t     = o ⊙ tanh(c_t)                     (5)   output
-    logits  = h_T V + d                         (6)   the classifier, on the last output
+    logits  = h_T W_y + b_y                     (6)   the classifier, on the last output
     loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (7)
 
 Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); outputs hs (T, N, H) and the
-    last state; V (H, K), d (K,), labels (N,) integers from 0 to K-1.
+    last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to K-1.
 
 Units: the loss is in nats per sequence.
 
@@ -51,8 +51,8 @@ class LSTMState(NamedTuple):
 
 class LSTMClassifierParams(NamedTuple):
     lstm: LSTMParams
-    V: Float[Array, "H K"]
-    d: Float[Array, "K"]
+    W_y: Float[Array, "H K"]
+    b_y: Float[Array, "K"]
 
 
 def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
@@ -76,8 +76,8 @@ def lstm_classifier_init(
     kind = {"dtype": getattr(torch, dtype)}
     return LSTMClassifierParams(
         lstm=lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
-        V=glorot_uniform(rng, (n_hidden, n_classes), dtype=dtype),
-        d=torch.zeros(n_classes, **kind),
+        W_y=glorot_uniform(rng, (n_hidden, n_classes), dtype=dtype),
+        b_y=torch.zeros(n_classes, **kind),
     )
 
 
@@ -102,7 +102,7 @@ def lstm(params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState) -> tup
 @checked(T=1)
 def lstm_classifier(params: LSTMClassifierParams, xs: Float[Array, "T N D"]) -> Float[Array, "N K"]:
     _, state = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
-    return state.h @ params.V + params.d  # (6)
+    return state.h @ params.W_y + params.b_y  # (6)
 
 
 @checked(T=1, N=1)

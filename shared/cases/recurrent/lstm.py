@@ -24,9 +24,9 @@ def torch_lstm(params, xs, state):
 def torch_classifier(params, xs):
     import torch.nn.functional as F
 
-    zeros = xs.new_zeros(xs.shape[1], params.V.shape[0])
+    zeros = xs.new_zeros(xs.shape[1], params.W_y.shape[0])
     hs, _ = torch_lstm(params.lstm, xs, LSTMState(zeros, zeros))
-    return F.linear(hs[-1], params.V.T, params.d)
+    return F.linear(hs[-1], params.W_y.T, params.b_y)
 
 
 def torch_loss(params, xs, labels):
@@ -93,7 +93,7 @@ def cases(draw, T=4, N=2, D=3, H=5, K=6):
     params, state = weights(draw, D, H), LSTMState(h=draw(N, H), c=draw(N, H))
     second = {"keras": keras_lstm, "onnx": onnx_lstm}
     yield Case("lstm", (params, draw(T, N, D), state), torch_lstm, tolerance=RUN, second=second)
-    classifier = LSTMClassifierParams(weights(draw, D, H), V=draw(H, K), d=draw(K))
+    classifier = LSTMClassifierParams(weights(draw, D, H), W_y=draw(H, K), b_y=draw(K))
     yield Case("lstm_classifier", (classifier, draw(T, N, D)), torch_classifier, tolerance=RUN)
     args = (classifier, draw(T, N, D), draw.integers(K, N))
     yield Case("lstm_classifier_loss", args, torch_loss, tolerance=RUN)
@@ -148,10 +148,10 @@ def bad(draw):
         "lstm", (params, xs.astype("float32"), state), "xs has dtype float32, expected float64, as params.W_x has"
     )
     yield Bad("lstm", (params, xs, draw(2, 5)), r"state is a .*, expected LSTMState\(h, c\)")
-    classifier = LSTMClassifierParams(params, V=draw(5, 6), d=draw(6))
+    classifier = LSTMClassifierParams(params, W_y=draw(5, 6), b_y=draw(6))
     yield Bad("lstm_classifier_loss", (classifier, xs, np.array([0, 6])), r"labels holds 6 at \[1\]")
     yield Bad("lstm_classifier_loss", (classifier, draw(4, 0, 3), np.zeros(0, int)), "N at least 1")
-    yield Bad("lstm_classifier", (classifier._replace(V=draw(4, 6)), xs), r"params.V has shape \(4, 6\)")
+    yield Bad("lstm_classifier", (classifier._replace(W_y=draw(4, 6)), xs), r"params.W_y has shape \(4, 6\)")
 
 
 MUTANTS = [
