@@ -47,8 +47,9 @@ def difference(got: dict[str, np.ndarray], wanted: dict[str, np.ndarray], dtype:
 
     dtype: what every floating-point leaf of `got` must have; None skips that test.
     """
-    if list(got) != list(wanted):
-        raise Mismatch(f"leaves differ: got {list(got)}, wanted {list(wanted)}")
+    missing, extra = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
+    if missing or extra:
+        raise Mismatch(f"leaves differ: missing {missing}, not wanted {extra}")
     worst = NONE
     for leaf, want in wanted.items():
         have = got[leaf]

@@ -6,7 +6,6 @@ and `grads`. The metadata is JSON: versions of the oracles' libraries and, by ca
 """
 
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from shared import catalogue
+from shared import atomic, catalogue
 from shared.cases import Case, main_cases, nasty_cases
 from shared.comparing import Mismatch, difference, flatten
 
@@ -48,10 +47,7 @@ def write(path: str) -> Path:
     tensors, metadata = build(path)
     target = file(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(save(tensors, metadata))
-    os.replace(temporary, target)
-    return target
+    return atomic.write(target, save(tensors, metadata))
 
 
 def load(path: str) -> dict[str, np.ndarray]:
