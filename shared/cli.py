@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared import backends, catalogue
+from shared import backends, catalogue, cli_bench, cli_train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -128,6 +128,11 @@ def readme():
     if not all(r["ok"] for r in reports):
         _print_reports(reports)
         raise typer.Exit(1)
+
+
+app.command()(cli_train.train)
+app.command()(cli_train.demo)
+app.command()(cli_bench.bench)
 
 
 def _print_reports(reports: list[dict[str, Any]]):

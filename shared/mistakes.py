@@ -27,10 +27,9 @@ def plant(path: str, mutant: Mutant) -> ModuleType:
     """The NumPy module with one mistake in it; ValueError unless the edit applies exactly once."""
     file = catalogue.source("numpy", path)
     text = file.read_text()
-    if text.count(mutant.old) != 1:
-        raise ValueError(
-            f"{path}: the mutant's text stands {text.count(mutant.old)} times in the file: {mutant.old!r}"
-        )
+    times = text.count(mutant.old)
+    if times != 1:
+        raise ValueError(f"{path}: the mutant's text stands {times} times in the file, not once: {mutant.old!r}")
     if mutant.old == mutant.new:
         raise ValueError(f"{path}: the mutant changes nothing: {mutant.old!r}")
     return load(text.replace(mutant.old, mutant.new), path)

@@ -97,8 +97,8 @@ def test_a_surviving_mutant_is_shouted(run, monkeypatch):
     assert "NOT CAUGHT" in out
 
 
-@pytest.mark.parametrize(("old", "times"), [("nowhere to be found", 0), ("params", 9)])
-def test_a_mutant_must_apply_once(monkeypatch, old, times):
+@pytest.mark.parametrize("old", ["nowhere to be found", "params"])
+def test_a_mutant_must_apply_once(old):
     from shared.cases import Mutant
     from shared.mistakes import plant
 
