@@ -13,7 +13,7 @@ PYTEST  := pytest -n 2 -m "not full"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train bench fixtures readme \
-        lint format clean need-algo
+        lint format clean need-algo compare site chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ check: setup ## measure errors against oracles: ALGO=lstm, or every algorithm
 mistakes: need-algo setup ## show the classic mistakes and the numbers they produce: ALGO=lstm
 	$(BIN)/triptych mistakes $(ALGO)
 
+compare: need-algo setup ## read an algorithm in three columns: ALGO=lstm
+	$(BIN)/triptych compare $(ALGO)
+
+site: setup ## write the web site, build/site/index.html
+	$(BIN)/triptych site
+
 train: need-algo setup ## train on real data: ALGO=lstm BACKEND=numpy|torch|tf BUDGET=quick|full
 	$(BIN)/triptych train $(ALGO) --backend $(BACKEND) --budget $(BUDGET)
 
@@ -67,6 +73,15 @@ format: setup ## repair style and format where that is safe
 clean: ## remove caches and build outputs; the environments stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find numpy_impl torch_impl tf_impl shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's Chromium, for the test that opens the site in a browser. Without it that test is not collected.
+chromium:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; \
+	fi >/dev/null 2>&1 || true; \
+	command -v chromedriver >/dev/null || echo "No Chromium and chromedriver: the site is not opened in a browser."
 
 need-algo:
 	@test -n "$(ALGO)" || { echo "ALGO is missing, for example: make $(MAKECMDGOALS) ALGO=lstm" >&2; exit 2; }

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared import backends, catalogue, cli_bench, cli_train
+from shared import backends, catalogue, cli_bench, cli_compare, cli_port, cli_trace, cli_train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +50,10 @@ def check(
     algo: Annotated[str | None, typer.Argument(help="A path such as recurrent/lstm; `lstm` is enough.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Check every algorithm.")] = False,
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be given more than once.")] = None,
+    impl: Annotated[Path | None, typer.Option(help="Check this port, a file in any array library, instead.")] = None,
+    case: Annotated[list[str] | None, typer.Option(help="With --impl: only this case; may be repeated.")] = None,
+    dtype: Annotated[str, typer.Option(help="With --impl: float32 for a library without float64.")] = "float64",
+    timeout: Annotated[float, typer.Option(min=1, help="With --impl: seconds that one case may take.")] = 60,
     as_json: Json = False,
 ):
     """Answer the five questions for an algorithm, with the worst errors found.
@@ -56,12 +61,20 @@ def check(
     Relative errors against the oracle in float64 (outputs, gradients) and float32, the largest difference between
     two backends, hand-written gradients against finite differences, mutants caught, nasty cases, bad inputs.
 
-    Examples: triptych check lstm   ·   triptych check --all --json
+    With --impl, a port is compared with the NumPy column, in a process of its own: outputs, shapes, dtype, gradients
+    (its own _backward functions, or the autodiff of JAX, PyTorch or TensorFlow). The first equation that is wrong is
+    named. `triptych port` writes the file to begin with.
+
+    Examples: triptych check lstm · triptych check --all --json · triptych check lstm --impl my_lstm.py --case lstm
     """
     from shared.report import report
 
     if (algo is None) != every:
         raise ValueError("give one algorithm, or --all")
+    if impl:
+        if every or backend:
+            raise ValueError("--impl goes with one algorithm, and without --backend")
+        return cli_port.check_port(catalogue.find(algo), impl, case or [], dtype, timeout, as_json)
     paths = catalogue.paths() if every else [catalogue.find(algo)]
     columns = tuple(backend or backends.installed())
     for name in columns:
@@ -133,6 +146,10 @@ def readme():
 app.command()(cli_train.train)
 app.command()(cli_train.demo)
 app.command()(cli_bench.bench)
+app.command()(cli_trace.trace)
+app.command()(cli_port.port)
+app.command()(cli_compare.compare)
+app.command()(cli_compare.site)
 
 
 def _print_reports(reports: list[dict[str, Any]]):

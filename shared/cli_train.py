@@ -15,20 +15,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and no
 def train(
     algo: Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")],
     backend: Annotated[str, typer.Option(help="numpy, torch or tf.")] = "numpy",
-    budget: Annotated[str, typer.Option(help="quick: about a minute. full: as long as the best result takes.")] = "quick",
+    budget: Annotated[str, typer.Option(help="quick: at most a minute. full: the best result.")] = "quick",
     seed: Annotated[int, typer.Option(help="Decides the initial weights and the order of the examples.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Another number of steps than the budget's.")] = None,
-    device: Annotated[str | None, typer.Option(help="Such as cuda (torch) or gpu (tf); the CPU if not given.")] = None,
+    device: Annotated[str | None, typer.Option(help="Such as cuda (torch), gpu (tf); the CPU if not given.")] = None,
     data: Annotated[
         str | None, typer.Option(help="A folder with your own data in the same format, such as Fashion-MNIST.")
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="Folder for the results: build/train/ALGO/BACKEND-BUDGET-seedSEED if not given.")
+        str | None, typer.Option(help="Folder for the results; build/train/ALGO/BACKEND-BUDGET-seedSEED if left out.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="float32, or float64 for comparing backends.")] = "float32",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever the folder holds.")] = False,
-    no_compile: Annotated[bool, typer.Option("--no-compile", help="Use no compiler: slower, easier to debug.")] = False,
+    no_compile: Annotated[bool, typer.Option("--no-compile", help="Use no compiler, for debugging.")] = False,
     no_progress: Quiet = False,
     as_json: Json = False,
 ):
@@ -105,7 +105,8 @@ def _print_demo(rows: list[dict[str, Any]]):
     table = Table(title="MNIST: same initial bits, same batches")
     table.add_column("recipe", no_wrap=True)
     table.add_column("backend", no_wrap=True)
-    for heading in ("first\nloss", "last\nloss", "test\naccuracy", "goal", "seconds", f"largest difference\nfrom {first}'s loss"):
+    difference = f"largest difference\nfrom {first}'s loss"
+    for heading in ("first\nloss", "last\nloss", "test\naccuracy", "goal", "seconds", difference):
         table.add_column(heading, justify="right", no_wrap=True)
     for i, row in enumerate(rows):
         colour = "green" if row["accuracy"] >= row["goal"] else "red"

@@ -2,7 +2,9 @@
 are tested where the oracles are not installed.
 
 Every tensor's name is `<case label>/<leaf>`: leaves of `args`, `static` in the metadata, `outputs`, `cotangents`
-and `grads`. The metadata is JSON: versions of the oracles' libraries and, by case, tolerance, static arguments.
+and `grads`; and, of the main cases, `trace/<equations>/<name>/<step>`, what the lines of an equation compute on the
+way. The metadata is JSON: equations, oracle, versions, and by case tolerance, static arguments and the order of the
+trace. shared/fixtures/README.md has all that a reader in another language needs.
 """
 
 import json
@@ -14,8 +16,11 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from shared import atomic, catalogue
-from shared.cases import Case, main_cases, nasty_cases
+from shared.cases import Case, main_cases, nasty_cases, of
 from shared.comparing import Mismatch, difference, flatten
+
+TRACE = "trace/"
+LARGEST = 1000  # elements: a port is not debugged by eye on more
 
 
 def file(path: str) -> Path:
@@ -25,9 +30,11 @@ def file(path: str) -> Path:
 def build(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The tensors and the metadata of one algorithm's fixture, asked of the oracles anew."""
     from shared.checking import cotangents, from_oracle
+    from shared.walks import equations
 
     tensors, about = {}, {}
-    for case in main_cases(path) + nasty_cases(path):
+    main = main_cases(path)
+    for case in main + nasty_cases(path):
         result = from_oracle(case)
         groups = [_args(case), result.outputs, result.grads]
         if case.grad:
@@ -37,9 +44,38 @@ def build(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             tensors |= {f"{case.label}/{leaf}": np.array(x, order="C") for leaf, x in group.items()}
         if case.label in about:
             raise ValueError(f"{path} has two cases called {case.label!r}: give one another name")
-        about[case.label] = {"static": case.static, "tolerance": case.tolerance, "dtype": case.dtype}
-    libraries = {name: version(name) for name in ("numpy", "torch")}
-    return tensors, {"cases": json.dumps(about, default=str), "versions": json.dumps(libraries)}
+        function = case.function if isinstance(case.function, str) else case.function.__name__
+        about[case.label] = {"function": function, "static": case.static, "gradients": case.grad}
+        about[case.label] |= {"tolerance": case.tolerance, "dtype": case.dtype}
+        if case in main:
+            steps = trace(path, case)
+            about[case.label]["trace"] = list(steps)
+            tensors |= {f"{case.label}/{TRACE}{name}": x for name, x in steps.items()}
+    metadata = {
+        "algorithm": path,
+        "oracle": " ".join(of(path).__doc__.split()),
+        "equations": json.dumps(equations(path), ensure_ascii=False),
+        "cases": json.dumps(about, default=str),
+        "versions": json.dumps({name: version(name) for name in ("numpy", "torch")}),
+    }
+    return tensors, metadata
+
+
+def trace(path: str, case: Case) -> dict[str, np.ndarray]:
+    """What the NumPy column computes on the way forward, in the order of execution, by `<equations>/<name>/<step>`.
+
+    `2+3/f/step 1`, `1/m/step 2, leaf W`, `6/logits`. Of a name that is computed twice at one place the last counts.
+    """
+    from shared import aligning, walks
+
+    rows = aligning.align({"numpy": walks.walk(walks.column("numpy", path), case).events})
+    found = {}
+    for row in rows:
+        array = row.cells["numpy"].array
+        if not row.through and array.size <= LARGEST:
+            place = "+".join(map(str, row.equations)), row.name, ", ".join(row.when)
+            found["/".join(filter(None, place))] = np.array(array, order="C")
+    return found
 
 
 def write(path: str) -> Path:

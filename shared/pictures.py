@@ -54,9 +54,20 @@ def draw_curves(figure: Figure | SubFigure, curves: dict[str, np.ndarray], title
     axes[-1].set_xlabel("step")
 
 
+def scatter_figure(x: np.ndarray, y: np.ndarray, x_label: str, y_label: str, title: str) -> Figure:
+    """One dot per pair, and the line on which y equals x."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(x, y, "o", color=STYLES[0][0], markersize=4, alpha=0.6)
+    ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+    axes.plot(ends, ends, color=STYLES[2][0], linewidth=0.8)
+    axes.set(xlabel=x_label, ylabel=y_label, title=title, aspect="equal")
+    return figure
+
+
 def digits_figure(triples: Sequence[tuple], title: str) -> Figure:
     """A grid of images; triples: (image (H, W), label, prediction)."""
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
     draw_digits(figure, triples, title)
     return figure
 
@@ -64,11 +75,17 @@ def digits_figure(triples: Sequence[tuple], title: str) -> Figure:
 def draw_digits(figure: Figure | SubFigure, triples: Sequence[tuple], title: str, columns: int = 8):
     """A grid of images with the prediction above each; a wrong one is red, with the true label after it."""
     figure.suptitle(title if triples else f"{title}: none")
-    lines = max(1, -(-len(triples) // columns))
-    for axis in figure.subplots(lines, columns, squeeze=False).flat:
-        axis.set_axis_off()
-    for axis, (image, label, predicted) in zip(figure.axes, triples, strict=False):
+    axes = figure.subplots()
+    axes.set_axis_off()
+    if not triples:
+        return
+    height, width = triples[0][0].shape
+    dy, dx = height + height // 3, width + width // 3  # with room for the text and between columns
+    grid = np.zeros((-(-len(triples) // columns) * dy, columns * dx), np.uint8)
+    for i, (image, label, predicted) in enumerate(triples):
+        y, x = i // columns * dy + dy - height, i % columns * dx + (dx - width) // 2
+        grid[y : y + height, x : x + width] = image
         wrong = label != predicted
-        axis.imshow(image, cmap="gray_r", vmin=0, vmax=255)
         text = f"{predicted}, not {label}" if wrong else f"{predicted}"
-        axis.set_title(text, fontsize=8, color=WRONG if wrong else RIGHT, pad=2)
+        axes.text(x + width / 2, y, text, fontsize=8, color=WRONG if wrong else RIGHT, ha="center")
+    axes.imshow(grid, cmap="gray_r", vmin=0, vmax=255)

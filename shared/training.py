@@ -67,7 +67,7 @@ def train(
     format. out: where checkpoint, result.json and pictures go; build/train/<path>/<backend>-<budget>-seed<seed> if
     None. resume: go on from the checkpoint there, if there is one. fresh: start over, whatever lies there.
     compile=False: no compiler, even where the recipe says that it pays. checkpoint_seconds: time between two
-    checkpoints; more where writing one takes long.
+    checkpoints, more where writing one takes long; 0: after every step.
 
     Raises ValueError before any work if an argument is wrong, or if the folder holds another run or an unfinished
     one; during it, if the loss is no longer finite. Raises Interrupted after Ctrl-C, when a checkpoint is written.
@@ -129,7 +129,8 @@ def _plan(name, backend, budget, seed, steps, device, data, out, dtype) -> _Plan
     chosen = recipe.BUDGETS[budget]
     chosen = chosen._replace(steps=steps or chosen.steps)
     folder = Path(out) if out else Path("build", "train", path, f"{backend}-{budget}-seed{seed}")
-    values = recipe.load(data)
+    run = Run(backend, chosen, seed, dtype, device)
+    values = recipe.load(run, data)
     about = {"path": path, "backend": backend, "budget": budget, "seed": seed, "steps": chosen.steps, "dtype": dtype}
     about |= {"device": device or "cpu", "data": _digest(values)}
     given = {
@@ -142,7 +143,7 @@ def _plan(name, backend, budget, seed, steps, device, data, out, dtype) -> _Plan
     command = ["triptych", "train", path, "--backend", backend, "--budget", budget, "--seed", str(seed)]
     for option, value in given.items():
         command += [f"--{option}", str(value)] if value is not None else []
-    return _Plan(path, recipe, Run(backend, chosen, seed, dtype, device), about, values, folder, shlex.join(command))
+    return _Plan(path, recipe, run, about, values, folder, shlex.join(command))
 
 
 def _found(plan: _Plan, resume: bool) -> Checkpoint | None:
@@ -181,11 +182,14 @@ def _steps(
 ) -> tuple[Any, Checkpoint]:
     """The steps that are still to do, with a checkpoint every `pause` seconds and at the end."""
     run, recipe, steps = plan.run, plan.recipe, plan.run.budget.steps
+    array = backends.get(run.backend).array
     last, recent = found, []  # recent: what the steps since the last look reported, still in the backend
+    moved = {}  # the arrays of the last batch in the backend; one that comes again, as whole batches do, stays there
     begun = shown = saved = time.monotonic()
     for i in range(found.step, steps):
         batch = recipe.batch(run, plan.data, i)
-        state, reported = advance(state, *backends.to_backend(run.backend, batch, run.device))
+        moved = {id(x): moved.get(id(x)) or (x, array(x, run.device)) for x in batch}
+        state, reported = advance(state, *(moved[id(x)][1] for x in batch))
         recent.append(reported)
         now = time.monotonic()
         stop = i + 1 == steps or pressed.is_set()
@@ -201,7 +205,7 @@ def _steps(
             last = last._replace(state=backends.to_numpy(run.backend, state))
             checkpoints.write(plan.folder / CHECKPOINT, last)
             saved = time.monotonic()
-            pause = max(pause, SHARE * (saved - now))
+            pause = max(pause, SHARE * (saved - now)) if pause else 0
         if pressed.is_set():
             raise Interrupted(
                 f"Stopped after step {i + 1} of {steps}; everything so far is kept. To go on:\n"

@@ -136,6 +136,7 @@ def test_fixture_equals_its_regeneration(path):
     stored = golden.load(path)
     assert set(stored) == set(tensors), "run `make fixtures`"
     for name, tensor in tensors.items():
-        agree(difference({name: stored[name]}, {name: tensor}), 1e-12, "run `make fixtures`")
+        allowed = 1e-9 if f"/{golden.TRACE}" in name else 1e-12  # small numbers on the way come from large ones
+        agree(difference({name: stored[name]}, {name: tensor}), allowed, "run `make fixtures`")
     with safe_open(golden.file(path), framework="numpy") as fixture:
         assert fixture.metadata()["cases"] == metadata["cases"], "run `make fixtures`"

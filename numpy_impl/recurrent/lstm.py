@@ -100,7 +100,7 @@ def _cell_backward(W_h, cache, d_h, d_c):
 
 @checked(T=1)
 def lstm(params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState) -> tuple[Float[Array, "T N H"], LSTMState]:
-    zs = xs @ params.W_x + params.b  # (1), every step in one matmul
+    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), every step in one matmul (xs @ W_x makes T small ones)
     hs, caches = [], []
     for z in zs:
         state, cache = _cell(params.W_h, z, state)
@@ -119,7 +119,7 @@ def lstm_backward(cache, d_outputs, *, params_only=False):
     d_params = LSTMParams(
         W_x=_rows(xs).T @ _rows(d_zs), W_h=_rows(h_before).T @ _rows(d_zs), b=np.sum(d_zs, axis=(0, 1))
     )  # through (1), every step in one matmul
-    return d_params, None if params_only else d_zs @ params.W_x.T, d_state
+    return d_params, None if params_only else np.tensordot(d_zs, params.W_x.T, 1), d_state
 
 
 def _rows(steps):

@@ -7,6 +7,7 @@ An adapter is a module that says how its framework does what the harness needs a
     value_and_grad(fn)             loss and its gradient with respect to the first argument
     compile(step)                  the framework's compiler around a whole training step
     device(name)                   checks a device name
+    scope(name)                    a context in which operations run on it
     threads(n)                     uses n cores
 
 Everything about trees and names is here and the same for all.

@@ -1,6 +1,7 @@
 """NumPy: gradients come from the hand-written `f_backward` beside every `f`."""
 
 import inspect
+from contextlib import nullcontext
 
 import numpy as np
 import optree
@@ -59,6 +60,10 @@ def device(name):
     if name not in (None, "cpu"):
         raise ValueError(f"device {name!r} is unknown to numpy, expected cpu")
     return name
+
+
+def scope(name):
+    return nullcontext()
 
 
 def threads(n):

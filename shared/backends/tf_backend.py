@@ -1,13 +1,22 @@
 """TensorFlow: gradients come from GradientTape, speed from tf.function and XLA."""
 
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: TensorFlow greets on stderr
+import sys
 
 import optree
-import tensorflow as tf
 
 from shared.backends import is_float
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.stderr.flush()
+stderr = os.dup(2)  # TensorFlow greets there while it is imported, whatever the log level
+try:
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    import tensorflow as tf
+finally:
+    os.dup2(stderr, 2)
+    os.close(stderr)
 
 
 def array(x, device=None):
@@ -56,6 +65,10 @@ def device(name):
             return tf.constant(0).device
     except (ValueError, RuntimeError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"device {name!r} cannot be used by tf: {str(error).splitlines()[0]}") from None
+
+
+def scope(name):
+    return tf.device(name or "cpu")  # else TensorFlow takes an accelerator wherever it finds one
 
 
 def threads(n):

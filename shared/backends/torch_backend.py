@@ -1,7 +1,9 @@
 """PyTorch: gradients come from autograd, speed from torch.compile."""
 
-import optree
+from contextlib import nullcontext
+
 import torch
+import optree
 
 from shared.backends import is_float
 
@@ -49,6 +51,10 @@ def device(name):
         return str(torch.empty(0, device=name or "cpu").device)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {name!r} cannot be used by torch: {str(error).splitlines()[0]}") from None
+
+
+def scope(name):
+    return nullcontext()  # operations run where their arguments are
 
 
 def threads(n):

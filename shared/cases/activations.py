@@ -79,8 +79,8 @@ def bad(draw):
 MUTANTS = [
     Mutant("dy * y * (1 - y)  # through (1)", "dy * x * (1 - x)  # through (1)",
            "σ' = y (1 - y) is a function of the output y; the same formula of the input x is something else."),
-    Mutant("np.where(x >= 0, 1, e) / (1 + e)", "np.where(x >= 0, e, 1) / (1 + e)",
-           "The two branches swapped: this is σ(-x), the probability of the other class."),
+    Mutant("1 / (1 + np.exp(-x))", "1 / (1 + np.exp(x))",
+           "The sign lost: this is σ(-x), the probability of the other class."),
     Mutant("dy * (1 - y * y)  # through (2)", "dy * (1 - y)  # through (2)",
            "tanh' is 1 - y², not 1 - y: the square is what makes it symmetric."),
     Mutant("return dy * (x > 0)  # through (3)", "return dy * (x >= 0)  # through (3)",

@@ -48,7 +48,8 @@ def _parse(text: str, path: Path) -> Diabetes:
     names, *rows = lines
     for number, row in enumerate(rows, start=2):
         if len(row) != len(names):
-            raise ValueError(f"{path}, line {number}: found {len(row)} values, expected {len(names)} as in the header")
+            expected = f"{len(names)} as in the header"
+            raise ValueError(f"{path}, line {number}: found {len(row)} values, expected {expected}")
         for name, value in zip(names, row, strict=True):
             if not _is_finite(value):
                 raise ValueError(f"{path}, line {number}: {name} is {value!r}, expected a finite number")

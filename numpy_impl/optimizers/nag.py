@@ -1,0 +1,56 @@
+"""Nesterov's accelerated gradient (NAG): momentum that looks ahead.
+
+    v ← μ v + g                    (1)   velocity; g: the gradient of the loss at θ
+    θ ← θ - η (g + μ v)            (2)   η: the learning rate
+
+Shapes: any tree of arrays; gradients and v are trees of the same structure and shapes.
+
+Units: v is in units of g; η is in units of θ per unit of g. Under a constant g the step grows to η g / (1 - μ).
+
+Variant: the form of Bengio et al. (PyTorch, optax, Keras), in which θ is the point that Nesterov's method looks ahead
+    to. Sutskever et al. keep the point φ before that look: v' ← μ v' - η ∇f(φ + μ v'), φ ← φ + v'. At a constant η
+    the two are one, with v' = -η v and θ = φ + μ v'. The learning rate is outside the velocity, as in momentum;
+    Keras has it inside. μ = 0 is SGD.
+
+Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
+    trees.
+
+Reference: Nesterov, "A method for solving the convex programming problem with convergence rate O(1/k²)", Doklady
+    Akademii Nauk SSSR 269 (1983); Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and
+    momentum in deep learning", ICML 2013; Bengio, Boulanger-Lewandowski & Pascanu, "Advances in optimizing
+    recurrent networks", 2012, arXiv:1212.0901.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import optree
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from shared.blocks import blockwise
+from shared.shapes import Decay, Positive, TreeOf, checked
+
+Tree = TreeOf[Float[Array, "..."]]
+
+
+class NAGState(NamedTuple):
+    v: Tree
+
+
+def nag_init(params: Tree) -> NAGState:
+    return NAGState(optree.tree_map(np.zeros_like, params))
+
+
+@checked
+def nag_update(
+    grads: Tree, state: NAGState, params: Tree, *, lr: Positive = 0.01, mu: Decay = 0.9
+) -> tuple[Tree, NAGState]:
+    def update(p, g, v):
+        v = mu * v + g  # (1)
+        return p - lr * (g + mu * v), v  # (2)
+
+    leaves, tree = optree.tree_flatten(params)
+    others = (optree.tree_leaves(other) for other in (grads, state.v))
+    params, v = (tree.unflatten(new) for new in zip(*map(blockwise(update), leaves, *others), strict=True))
+    return params, NAGState(v)

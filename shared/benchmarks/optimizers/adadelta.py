@@ -1,0 +1,17 @@
+"""AdaDelta: one update of two million parameters."""
+
+from shared.benchmarks import update
+
+FULL = {"shapes": ((1000, 1000), (1000, 1000))}
+TINY = {"shapes": ((3, 4), (5,))}
+
+
+def benchmarks(draw, shapes):
+    yield update(
+        "update",
+        "optimizers/adadelta",
+        [draw(*shape) for shape in shapes],
+        [draw(*shape) for shape in shapes],
+        torch=lambda torch, params: torch.optim.Adadelta(params, lr=1e-3, rho=0.95),
+        keras=lambda keras: keras.optimizers.Adadelta(1e-3, rho=0.95, epsilon=1e-6),
+    )

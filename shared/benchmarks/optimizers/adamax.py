@@ -1,0 +1,17 @@
+"""AdaMax: one update of two million parameters."""
+
+from shared.benchmarks import update
+
+FULL = {"shapes": ((1000, 1000), (1000, 1000))}
+TINY = {"shapes": ((3, 4), (5,))}
+
+
+def benchmarks(draw, shapes):
+    yield update(
+        "update",
+        "optimizers/adamax",
+        [draw(*shape) for shape in shapes],
+        [draw(*shape) for shape in shapes],
+        torch=lambda torch, params: torch.optim.Adamax(params, lr=1e-3),
+        keras=lambda keras: keras.optimizers.Adamax(1e-3, epsilon=1e-8),
+    )

@@ -1,0 +1,17 @@
+"""NAG: one update of two million parameters."""
+
+from shared.benchmarks import update
+
+FULL = {"shapes": ((1000, 1000), (1000, 1000))}
+TINY = {"shapes": ((3, 4), (5,))}
+
+
+def benchmarks(draw, shapes):
+    yield update(
+        "update",
+        "optimizers/nag",
+        [draw(*shape) for shape in shapes],
+        [draw(*shape) for shape in shapes],
+        torch=lambda torch, params: torch.optim.SGD(params, lr=1e-3, momentum=0.9, nesterov=True),
+        keras=lambda keras: keras.optimizers.SGD(1e-3, momentum=0.9, nesterov=True),
+    )

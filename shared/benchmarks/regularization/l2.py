@@ -1,0 +1,25 @@
+"""L2 penalty of two million weights: value and gradient."""
+
+from shared.benchmarks import gradients, keras_gradients
+
+FULL = {"D": 1000}
+TINY = {"D": 4}
+STRENGTH = 0.01  # the default
+
+
+def benchmarks(draw, D):
+    params, along = {"W1": draw(D, D), "W2": draw(D, D)}, draw()
+    benchmark = gradients(
+        "l2",
+        (params,),
+        along,
+        torch=lambda torch: lambda params: STRENGTH / 2 * sum(w.square().sum() for w in params.values()),
+        keras=None,
+    )
+    yield benchmark._replace(keras=lambda keras, mode: _keras(keras, mode, params, along))
+
+
+def _keras(keras, mode, params, along):
+    penalty = keras.regularizers.L2(STRENGTH / 2)
+    weights = [keras.ops.array(W) for W in params.values()]
+    return keras_gradients(lambda *weights: sum(map(penalty, weights)), weights, keras.ops.array(along), mode)

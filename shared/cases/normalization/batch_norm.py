@@ -1,0 +1,237 @@
+"""Oracle: torch.nn.functional.batch_norm in float64; Keras on TensorFlow and ONNX's reference evaluator as second
+opinions."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from numpy_impl.intro.mlp import MLPLayer
+from numpy_impl.normalization.batch_norm import (
+    BatchNormLayer,
+    BatchNormMLPParams,
+    BatchNormParams,
+    BatchNormState,
+)
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+
+SMALLEST = {"N": 3, "H": 1, "W": 1, "C": 1}
+USUAL = {"momentum": 0.1, "eps": 1e-5}
+VISIBLE = {"momentum": 0.125, "eps": 2.0**-10}  # exact in float32, as which ONNX keeps them
+
+
+def channels_first(x):
+    return x.movedim(-1, 1)
+
+
+def torch_batch_norm(params, x, state, *, momentum, eps):
+    """Values from torch, which keeps the running statistics in place; their gradients from formulas."""
+    import torch
+    import torch.nn.functional as F
+
+    running = [s.detach().clone() for s in state]
+    y = F.batch_norm(channels_first(x), *running, params.gamma, params.beta, True, momentum, eps)
+    axes = tuple(range(x.ndim - 1))
+    batch = torch.mean(x, axes), torch.var(x, axes, correction=1)
+    formulas = [torch.lerp(old, new, momentum) for old, new in zip(state, batch, strict=True)]
+    values = [value + (formula - formula.detach()) for value, formula in zip(running, formulas, strict=True)]
+    return y.movedim(1, -1), BatchNormState(*values)
+
+
+def torch_eval(params, x, state, *, eps):
+    """Values from torch, which has no gradient for the running statistics; gradients from the formula."""
+    import torch.nn.functional as F
+
+    formula = params.gamma * (x - state.mean) * (state.var + eps) ** -0.5 + params.beta
+    given = (s.detach() for s in (*state, *params))
+    y = F.batch_norm(channels_first(x.detach()), *given, False, 0, eps).movedim(1, -1)
+    return y + (formula - formula.detach())
+
+
+def torch_mlp(params, x, states, *, momentum, eps):
+    import torch
+    import torch.nn.functional as F
+
+    news = []
+    for layer, state in zip(params.hidden, states, strict=True):
+        y, new = torch_batch_norm(layer.norm, F.linear(x, layer.W.T), state, momentum=momentum, eps=eps)
+        x = torch.sigmoid(y)
+        news.append(new)
+    return F.linear(x, params.output.W.T, params.output.b), tuple(news)
+
+
+def torch_loss(params, x, labels, *, eps):
+    import torch.nn.functional as F
+
+    states = tuple(BatchNormState(0 * layer.norm.beta, 0 * layer.norm.beta) for layer in params.hidden)
+    return F.cross_entropy(torch_mlp(params, x, states, momentum=0.1, eps=eps)[0], labels)
+
+
+def torch_mlp_eval(params, x, states, *, eps):
+    import torch
+    import torch.nn.functional as F
+
+    x = torch.tensor(x)
+    for layer, state in zip(params.hidden, states, strict=True):
+        given = (*map(torch.tensor, state), *map(torch.tensor, layer.norm))
+        x = torch.sigmoid(F.batch_norm(x @ torch.tensor(layer.W), *given, False, 0, eps))
+    return F.linear(x, torch.tensor(params.output.W.T), torch.tensor(params.output.b))
+
+
+def keras_batch_norm(params, x, state, *, momentum, eps):
+    """Keras keeps the biased variance: made unbiased here."""
+    import keras
+
+    layer = keras.layers.BatchNormalization(momentum=1 - momentum, epsilon=eps, dtype="float64")
+    layer.build(x.shape)
+    layer.set_weights([params.gamma, params.beta, state.mean, state.var])
+    y = layer(x, training=True).numpy()
+    n, (mean, var) = x[..., 0].size, layer.get_weights()[2:]
+    old = (1 - momentum) * state.var
+    return y, BatchNormState(mean, old + (var - old) * n / (n - 1))
+
+
+def onnx_batch_norm(params, x, state, *, momentum, eps):
+    """ONNX keeps the biased variance: made unbiased here."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    names = {"x": x, "scale": params.gamma, "bias": params.beta, "mean": state.mean, "var": state.var}
+    options = {"epsilon": eps, "momentum": 1 - momentum, "training_mode": 1}
+    node = onnx.helper.make_node("BatchNormalization", list(names), ["y", "new_mean", "new_var"], **options)
+    double = onnx.TensorProto.DOUBLE
+    inputs = [onnx.helper.make_tensor_value_info(name, double, None) for name in names]
+    outputs = [onnx.helper.make_tensor_value_info(name, double, None) for name in node.output]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "batch_norm", inputs, outputs))
+    y, mean, var = ReferenceEvaluator(model).run(None, {**names, "x": np.moveaxis(x, -1, 1)})
+    n, old = x[..., 0].size, (1 - momentum) * state.var
+    return np.moveaxis(y, 1, -1), BatchNormState(mean, old + (var - old) * n / (n - 1))
+
+
+def layer(draw, C):
+    return BatchNormParams(draw(C), draw(C)), BatchNormState(mean=draw(C), var=0.5 + draw.uniform(C))
+
+
+def network(draw, N, D, *hidden, K):
+    norms = [layer(draw, size) for size in hidden]
+    weights = [BatchNormLayer(draw(*shape), norm) for shape, (norm, _) in zip(pairwise((D, *hidden)), norms, strict=True)]
+    output = MLPLayer(draw(hidden[-1], K), draw(K))
+    return BatchNormMLPParams(tuple(weights), output), draw(N, D), tuple(state for _, state in norms)
+
+
+def initial(n, dtype):
+    return BatchNormParams(np.ones(n), np.zeros(n)), BatchNormState(np.zeros(n), np.ones(n))
+
+
+def initial_mlp(rng, sizes, dtype):
+    generator = np.random.default_rng(rng.seed)
+    weights = [generator.uniform(-((6 / a) ** 0.5), (6 / a) ** 0.5, (a, b)) for a, b in pairwise(sizes)]
+    norms, states = zip(*(initial(size, dtype) for size in sizes[1:-1]), strict=True)
+    hidden = tuple(BatchNormLayer(W, norm) for W, norm in zip(weights, norms, strict=False))
+    return BatchNormMLPParams(hidden, MLPLayer(weights[-1], np.zeros(sizes[-1]))), states
+
+
+def cases(draw, N=5, H=2, W=3, C=4):
+    second = {"keras": keras_batch_norm, "onnx": onnx_batch_norm}
+    params, state = layer(draw, C)
+    for name, shape in (("dense", (N + 2, C)), ("images", (N, H, W, C))):
+        args = (params, 1 + 2 * draw(*shape), state)
+        yield Case("batch_norm", args, torch_batch_norm, VISIBLE, name=name, second=second)
+    yield Case("batch_norm", (params, draw(N, H, C), state), torch_batch_norm, USUAL, name="sequences")
+    yield Case("batch_norm_eval", (params, draw(N, H, W, C), state), torch_eval, {"eps": 2.0**-10}, name="images")
+    yield Case("batch_norm_eval", (params, draw(N, C), state), torch_eval, {"eps": 1e-5}, name="dense")
+    net, x, states = network(draw, N + 1, H + 1, C, C + 1, K=3)
+    yield Case("batch_norm_mlp", (net, x, states), torch_mlp, VISIBLE)
+    yield Case("batch_norm_mlp_loss", (net, x, draw.integers(3, N + 1)), torch_loss, {"eps": 2.0**-10})
+    yield Case("batch_norm_mlp_eval", (net, x, states), torch_mlp_eval, {"eps": 2.0**-10}, grad=False)
+    yield Case("batch_norm_init", (C,), initial, {"dtype": "float64"}, grad=False)
+    yield Case("batch_norm_mlp_init", (Seed(2), (H, C, N, 3)), initial_mlp, {"dtype": "float64"}, grad=False)
+
+
+def nasty(draw):
+    params, state = layer(draw, 3)
+
+    def case(name, x, function="batch_norm", static=USUAL, state=state, **more):
+        oracle = torch_batch_norm if function == "batch_norm" else torch_eval
+        return Case(function, (params, x, state), oracle, static, name=name, **more)
+
+    yield case("momentum 0", draw(4, 3), static=USUAL | {"momentum": 0.0})
+    yield case("momentum 1", draw(4, 3), static=USUAL | {"momentum": 1.0})
+    yield case("zero variance", np.ones((4, 1)) * [7.0, 0.0, -1e-3])
+    yield case("batch of two", draw(2, 3), tolerance=1e-8)  # outputs near ±1, gradients near 0: digits cancel
+    yield case("two images of one pixel", draw(2, 1, 1, 3), tolerance=1e-8)
+    yield case("one image of two pixels", draw(1, 2, 1, 3), tolerance=1e-8)
+    far = (1e6 + draw(8, 3)).astype("float32")  # eight values, a sixteenth apart: 10 % is what float32 can give
+    args = (BatchNormParams(*(p.astype("float32") for p in params)), far, BatchNormState(*(s.astype("float32") for s in state)))
+    name = "mean 1e6, float32"
+    yield Case("batch_norm", args, torch_batch_norm, USUAL, name=name, dtype="float32", tolerance=0.1)
+    yield case("mean 1e6", 1e6 + draw(8, 3), tolerance=1e-8)
+    yield case("tiny values", 1e-150 * draw(5, 3))
+    yield case("running variance 0", draw(4, 3), "batch_norm_eval", {"eps": 1e-5}, BatchNormState(draw(3), np.zeros(3)))
+    yield case("one example", draw(1, 3), "batch_norm_eval", {"eps": 1e-5})
+    yield case("no examples", draw(0, 3), "batch_norm_eval", {"eps": 1e-5})
+    one, running = layer(draw, 1)
+    yield Case("batch_norm", (one, draw(4, 1), running), torch_batch_norm, USUAL, name="one channel")
+
+
+def bad(draw):
+    params, state = layer(draw, 3)
+    for shape in ((1, 3), (1, 1, 1, 3), (0, 3), (3,)):
+        yield Bad("batch_norm", (params, draw(*shape), state), r"x has shape .* expected \(\*N, C\) with N at least 2")
+    x = draw(4, 3)
+    yield Bad("batch_norm", (params, draw(4, 2), state), r"x has shape \(4, 2\), expected .* C = 3, as in params.gamma")
+    yield Bad("batch_norm", (params._replace(beta=draw(2)), x, state), r"params.beta has shape \(2,\)")
+    yield Bad("batch_norm", (params, x, state._replace(mean=draw(4))), r"state.mean has shape \(4,\)")
+    yield Bad("batch_norm", (params, x, state._replace(var=-state.var)), r"state.var holds -.* expected in \[0, inf\)")
+    yield Bad("batch_norm", (params, x, state), r"momentum is 1.1, expected in \[0, 1\]", {"momentum": 1.1})
+    yield Bad("batch_norm", (params, x, state), r"momentum is -0.1, expected in \[0, 1\]", {"momentum": -0.1})
+    yield Bad("batch_norm", (params, x, state), r"eps is 0.0, expected in \(0, inf\)", {"eps": 0.0})
+    yield Bad("batch_norm_eval", (params, x, state), r"eps is -1, expected in \(0, inf\)", {"eps": -1})
+    yield Bad("batch_norm_eval", (params, x.astype("float32"), state), "x has dtype float32, expected float64")
+    yield Bad("batch_norm", (params, x, (state.mean, state.var)), r"state is a tuple, expected BatchNormState")
+    net, x, states = network(draw, 5, 3, 4, 6, K=2)
+    yield Bad("batch_norm_mlp", (net, x[:1], states), "x has shape .* N at least 2")
+    yield Bad("batch_norm_mlp", (net, x, states[:1]), "states is a tuple of 1, expected 2")
+    yield Bad("batch_norm_mlp", (net, x, states[::-1]), r"states\[0\] has 6 channels, expected 4")
+    yield Bad("batch_norm_mlp_eval", (net, draw(5, 2), states), r"W of layer 0 has shape \(3, 4\), expected 2 rows")
+    yield Bad("batch_norm_mlp_loss", (net, x, np.array([0, 1, 0, 2, 0])), r"labels holds 2 at \[3\]")
+    yield Bad("batch_norm_mlp_init", (Seed(1), (3, 2)), r"sizes is \(3, 2\), expected")
+
+
+MUTANTS = [
+    Mutant("var = _sum_of_products(centred, centred) / n", "var = _sum_of_products(rows, rows) / n - mean * mean",
+           "The variance in one pass, E[x²] - μ²: at a mean of 1e6 nothing but rounding is left, even negative values."),
+    Mutant("momentum * n / (n - 1) * var  # (6)", "momentum * var  # (6)",
+           "Keras's and ONNX's running variance, biased: too small, and by half in a batch of two."),
+    Mutant("var = _sum_of_products(centred, centred) / n", "var = _sum_of_products(centred, centred) / (n - 1)",
+           "The unbiased variance already where it normalizes."),
+    Mutant("new_mean = (1 - momentum) * state.mean + momentum * mean",
+           "new_mean = momentum * state.mean + (1 - momentum) * mean",
+           "Keras's and ONNX's momentum, the weight of the old: the running mean is nearly the last batch's."),
+    Mutant("new_var = (1 - momentum) * state.var + momentum * n", "new_var = momentum * state.var + (1 - momentum) * n",
+           "The same exchange in the running variance."),
+    Mutant("inv_std = 1 / np.sqrt(var + eps)", "inv_std = 1 / (np.sqrt(var) + eps)",
+           "ε outside the root: a constant channel is divided by 1e-5, not by 3e-3."),
+    Mutant("y = centred * (params.gamma * inv_std) + params.beta", "y = (centred * inv_std + params.beta) * params.gamma",
+           "β scaled by γ as well."),
+    Mutant("d_mean = momentum * d_new.mean - slope * d_beta", "d_mean = momentum * d_new.mean + 0 * d_beta",
+           "The batch mean taken for a constant on the way back: dy is not centred."),
+    Mutant("- slope * inv_std * d_gamma / 2  # through", "+ 0 * d_gamma  # through",
+           "The batch variance taken for a constant on the way back: gradients that scale with x do not vanish."),
+    Mutant("slope * inv_std * d_gamma / 2  # through", "slope * d_gamma / 2  # through",
+           "dx needs one factor 1/σ for the output and two more for the variance."),
+    Mutant("(2 / n * d_var) * centred", "(d_var / n) * centred", "The square's 2 is missing."),
+    Mutant("d_mean = momentum * d_new.mean -", "d_mean = -", "The running mean depends on x too."),
+    Mutant("d_x = slope * d_rows", "d_x = inv_std * d_rows", "γ is missing in the gradient."),
+    Mutant("d_beta, d_gamma = _sum(d_rows), _sum_of_products(d_rows, centred) * inv_std  # through (4)",
+           "d_beta, d_gamma = _sum(d_rows), _sum_of_products(d_rows, centred)  # through (4)",
+           "γ's gradient along x - μ instead of x̂."),
+    Mutant("d_state = BatchNormState((1 - momentum) * d_new.mean", "d_state = BatchNormState(0 * d_new.mean",
+           "The old running mean lives on in the new one, and so does its gradient."),
+    Mutant("1 / np.sqrt(state.var + eps)", "1 / np.sqrt(np.mean((x - state.mean) ** 2) + eps)",
+           "The batch's variance in evaluation: what is said of one example depends on the others."),
+    Mutant("BatchNormState(mean=-slope * d_beta", "BatchNormState(mean=slope * d_beta", "y falls where the mean rises."),
+    Mutant("batch_norm(layer.norm, inputs[-1] @ layer.W, state", "batch_norm(layer.norm, inputs[0] @ layer.W, state",
+           "Every layer fed with the net's input."),
+    Mutant("new_states.append(state)", "new_states.append(states[0])", "The running statistics are never updated."),
+]  # fmt: skip

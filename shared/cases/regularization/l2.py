@@ -1,0 +1,110 @@
+"""Oracle: torch.linalg in float64 over weights that are picked by hand; keras.regularizers as a second opinion."""
+
+import numpy as np
+
+from numpy_impl.intro.linear_regression import LinearRegressionParams
+from numpy_impl.intro.mlp import MLPLayer
+from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams
+from shared.cases import Bad, Case, Mutant
+
+SMALLEST = {"N": 0, "D": 1, "H": 1}
+STRENGTH = {"strength": 0.375}  # exact in float32, as which Keras keeps it
+
+
+def of_mlp(params):
+    return [layer.W for layer in params]
+
+
+def of_lstm(params):
+    return [params.lstm.W_x, params.lstm.W_h, params.W_y]
+
+
+def of_dict(params):
+    return [params["w"], *params["W_heads"], params["body"]["W1"]]
+
+
+def of_linear(params):
+    return [params.w]
+
+
+def torch_l2(pick):
+    def penalty(params, *, strength):
+        import torch
+
+        return strength * sum(torch.linalg.vector_norm(w) ** 2 for w in pick(params)) / 2
+
+    return penalty
+
+
+def keras_l2(pick):
+    def penalty(params, *, strength):
+        import keras
+
+        return sum(keras.regularizers.L2(strength / 2)(w).numpy() for w in pick(params))
+
+    return penalty
+
+
+def trees(draw, D, H):
+    """(name, tree, its weights): the ways a model of ours keeps its parameters."""
+    yield "mlp", (MLPLayer(draw(D, H), draw(H)), MLPLayer(draw(H, D), draw(D))), of_mlp
+    lstm = LSTMParams(W_x=draw(D, 4 * H), W_h=draw(H, 4 * H), b=draw(4 * H))
+    yield "lstm", LSTMClassifierParams(lstm, W_y=draw(H, D), b_y=draw(D)), of_lstm
+    heads, body = [draw(D), draw(H)], {"W1": draw(D, H), "b1": draw(H), "beta": draw(H), "gamma": draw(H)}
+    yield "dict", {"b_W": draw(D), "w": draw(H), "W_heads": heads, "body": body}, of_dict
+
+
+def cases(draw, N=2, D=3, H=4):
+    for name, tree, pick in trees(draw, D, H):
+        yield Case("l2", (tree,), torch_l2(pick), STRENGTH, name=name, second={"keras": keras_l2(pick)})
+    empty = {"W": draw(D), "w": draw(N, H), "b": draw(N)}
+    yield Case("l2", (empty,), torch_l2(lambda p: [p["W"], p["w"]]), {"strength": 0.1}, name="N rows")
+
+
+def nasty(draw):
+    zeros = LinearRegressionParams(w=np.array([0.0, -0.0, 0.0]), b=draw())
+    yield Case("l2", (zeros,), torch_l2(of_linear), STRENGTH, name="all zero")
+    params = LinearRegressionParams(w=draw(3), b=draw())
+    yield Case("l2", (params,), torch_l2(of_linear), {"strength": 0}, name="strength 0")
+    huge = LinearRegressionParams(w=1e18 * draw(3).astype("float32"), b=draw().astype("float32"))
+    yield Case("l2", (huge,), torch_l2(of_linear), STRENGTH, dtype="float32", name="huge weights, float32")
+
+
+def bad(draw, function="l2"):
+    params = {"W": draw(2, 3), "b": draw(3)}
+    yield Bad(function, (params,), r"strength is -0.1, expected in \[0, inf\)", {"strength": -0.1})
+    yield Bad(function, (params,), "strength is nan, expected", {"strength": float("nan")})
+    yield Bad(function, (params,), "strength is 'much', expected a number", {"strength": "much"})
+    yield Bad(function, ({"b": draw(3), "beta": draw(3)},), "params holds no weight, expected a field", STRENGTH)
+    yield Bad(function, (draw(3),), "params holds no weight", STRENGTH)
+    yield Bad(function, ((),), "params holds no weight", STRENGTH)
+    mixed = {**params, "b": draw(3).astype("float32")}
+    yield Bad(function, (mixed,), "params.b has dtype float32, expected float64", STRENGTH)
+    counts = {"W": np.arange(3)}
+    yield Bad(function, (counts,), "params.W has dtype int64, expected float", STRENGTH)
+
+
+MUTANTS = [
+    Mutant("0.5 * strength * square", "strength * square",
+           "Keras's L2: without the ½, λ means twice as much, and the gradient λ w no longer fits the value."),
+    Mutant("slope = d_penalty * strength", "slope = 2 * d_penalty * strength",
+           "The gradient of λ ‖w‖², not of ½ λ ‖w‖²: twice the decay."),
+    Mutant("slope = d_penalty * strength", "slope = strength",
+           "The gradient that comes from above is ignored: right only while the penalty is added with factor 1."),
+    Mutant("for w, is_weight in marked if is_weight)", "for w, is_weight in marked)",
+           "Biases penalised as well: the model can no longer follow the mean of the targets."),
+    Mutant("if is_weight else np.zeros_like(w)", "if True else np.zeros_like(w)",
+           "PyTorch's weight_decay over model.parameters(): biases decay in the gradient, though not in the loss."),
+    Mutant("0.5 * strength * square", "strength * np.sqrt(square)",
+           "The length instead of half its square: a pull of constant strength, however small the weights."),
+    Mutant("0.5 * strength * square", "0.5 * strength * square / sum(w.size for w, is_weight in marked if is_weight)",
+           "A mean over the weights: the larger the model, the weaker its penalty."),
+    Mutant("square = sum(np.vdot(w, w)", "square = max(np.vdot(w, w)",
+           "Only the largest layer counts."),
+    Mutant("(name, child) for child in tree", '("", child) for child in tree',
+           "Weights in a list or tuple lose the name that tells what they are, and are forgotten."),
+    Mutant('[str(name)[:1] in ("W", "w")]', '[str(name)[:1] == "W"]',
+           "Only the capital letter: the w of a linear regression goes free."),
+    Mutant('[str(name)[:1] in ("W", "w")]', '["w" in str(name).lower()]',
+           "Every name with a w in it counts, wherever it stands: some biases do too."),
+]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Any array library behind the four functions that a port's check needs, found by what the port imports.
+
+NumPy, PyTorch, TensorFlow and JAX are known, with their gradients. Of any other library is asked only that some
+function of it (`asarray`, `array`, `tensor`, ...) takes a NumPy array, and that its arrays have `__array__`, DLPack,
+`numpy()` or `tolist()`; a port can also say itself how arrays come and go, with `_array(x)` and `_numpy(x)`.
+"""
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+
+from shared import backends
+
+KNOWN = {"torch": "torch", "tensorflow": "tf"}  # adapters that are there already
+HELPERS = {"numpy", "optree", "jaxtyping", "shared", "typing_extensions", "einops"}
+MAKERS = ("asarray", "array", "tensor", "Tensor", "constant", "from_numpy", "from_dlpack")
+
+
+class Library(NamedTuple):
+    """array, numpy: one array from and to NumPy. vjp: as an adapter's in `shared.backends`, or None where the
+    library's gradients are not known here. eager: a context in which every line computes numbers at once."""
+
+    name: str
+    array: Callable[[np.ndarray], Any]
+    numpy: Callable[[Any], np.ndarray]
+    vjp: Callable | None = None
+    eager: Callable[[], AbstractContextManager] = nullcontext
+
+
+def of(module: ModuleType, text: str) -> Library:
+    """The library that a port is written in. module: the port; text: its source."""
+    if hasattr(module, "_array"):
+        return Library("its own _array", module._array, getattr(module, "_numpy", to_numpy))
+    names = [name for name in _imports(text) if name.split(".")[0] not in HELPERS | sys.stdlib_module_names]
+    for name in names:
+        top = name.split(".")[0]
+        if top == "jax":
+            return _jax()
+        if top in KNOWN:
+            adapter = backends.get(KNOWN[top])
+            return Library(top, adapter.array, adapter.numpy, adapter.vjp)
+    for name in names:
+        make = _maker(importlib.import_module(name))
+        if make:
+            return Library(name, make, to_numpy)
+    return Library("numpy", np.asarray, to_numpy)
+
+
+def to_numpy(x) -> np.ndarray:
+    """An array of whatever library as NumPy's; TypeError if it offers no way."""
+    if isinstance(x, np.ndarray | np.generic | int | float | bool):
+        return np.asarray(x)
+    for way in (_by_array, np.from_dlpack, lambda x: x.numpy(), lambda x: np.asarray(x.tolist())):
+        try:
+            array = np.asarray(way(x))
+        except Exception:  # the next way may do
+            continue
+        if array.dtype.kind in "fiubc":
+            return array
+    raise TypeError(f"a {type(x).__name__} has neither __array__ nor DLPack nor numpy() nor tolist()")
+
+
+def _by_array(x):
+    return x.__array__()
+
+
+def _maker(library) -> Callable | None:
+    """The first function of a library that takes a NumPy array and gives back something with the same numbers."""
+    probe = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for name in MAKERS:
+        make = getattr(library, name, None)
+        try:
+            made = make(probe)
+            if not isinstance(made, np.ndarray) and np.array_equal(to_numpy(made), probe):
+                return make
+        except Exception:  # not this one
+            continue
+    return None
+
+
+def _imports(text: str) -> list[str]:
+    """Full names of imported modules, in their order."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+    return names
+
+
+def _jax() -> Library:
+    import jax
+    import jax.numpy as jnp
+
+    def vjp(fn, args, static, cotangents):
+        """Outputs of `fn(*args, **static)` and its gradients along cotangents(outputs); None for what has none."""
+        outputs = fn(*args, **static)
+        leaves, tree = optree.tree_flatten(args)
+        floats = [i for i, x in enumerate(leaves) if backends.is_float(x)]
+
+        def run(values):
+            return _floats(fn(*tree.unflatten(_put(leaves, floats, values)), **static))
+
+        _, back = jax.vjp(run, [leaves[i] for i in floats])
+        pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
+        along = [jnp.asarray(dy, y.dtype) for y, dy in pairs if backends.is_float(y)]
+        (grads,) = back(along)
+        return outputs, tree.unflatten(_put([None] * len(leaves), floats, grads))
+
+    return Library("jax", jnp.asarray, np.asarray, vjp, jax.disable_jit)
+
+
+def _floats(tree) -> list:
+    return [leaf for leaf in optree.tree_leaves(tree) if backends.is_float(leaf)]
+
+
+def _put(leaves: list, at: list[int], values: list) -> list:
+    leaves = list(leaves)
+    for i, value in zip(at, values, strict=True):
+        leaves[i] = value
+    return leaves

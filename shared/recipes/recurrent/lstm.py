@@ -1,0 +1,31 @@
+"""An LSTM that reads MNIST digits row by row, 28 time steps of 28 pixels, and then names the digit; by Adam."""
+
+from functools import partial
+
+from shared.backends import module
+from shared.recipes import Budget, _digits, descent, rng, start
+from shared.recipes._digits import load, pictures, rows_in_time
+
+__all__ = ["BUDGETS", "batch", "evaluate", "init", "load", "pictures", "step"]
+
+BUDGETS = {
+    "quick": Budget(steps=1000, batch=128, lr=4e-3, hidden=64),
+    "full": Budget(steps=10_000, batch=128, lr=4e-3, hidden=128),
+}
+
+batch = partial(_digits.batch, arrange=rows_in_time)
+
+
+def init(run, data):
+    lstm, width = module(run.backend, "recurrent/lstm"), data.train_images.shape[2]
+    params = lstm.lstm_classifier_init(rng(run), width, run.budget.hidden, _digits.CLASSES, dtype=run.dtype)
+    return start(run, params, "optimizers/adam")
+
+
+def step(run):
+    return descent(run, module(run.backend, "recurrent/lstm").lstm_classifier_loss, "optimizers/adam")
+
+
+def evaluate(run, data, state):
+    classifier = module(run.backend, "recurrent/lstm").lstm_classifier
+    return _digits.evaluate(run, data, classifier, state.params, arrange=rows_in_time)

@@ -1,0 +1,134 @@
+"""Writes the pages: for each algorithm what is specified, measured and recorded goes into a template."""
+
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.resources import files
+from inspect import getdoc
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from shared import atomic, backends, catalogue, comparing, golden, sidebyside
+from shared.site import code, curves, measured, records, specification
+from shared.site.measured import Measured
+from shared.site.specification import Specification
+
+LIBRARIES = {"keras": "Keras", "onnx": "ONNX", "sklearn": "scikit-learn", "scipy": "SciPy", "jax": "JAX"}
+NAMES = {"numpy": "NumPy", "torch": "PyTorch", "tf": "TensorFlow"}
+
+
+class Page(NamedTuple):
+    """An algorithm's page, and what the index says of it."""
+
+    path: str
+    specification: Specification
+    columns: tuple[str, ...]
+    measured: Measured
+    speed: list[dict[str, Any]]
+
+    @property
+    def problems(self) -> list[str]:
+        return self.measured.problems
+
+    @property
+    def chapter(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def root(self) -> str:
+        return "../" * self.path.count("/")
+
+
+def build(out: Path, paths: list[str], recorded: Path, started: Callable[[str], None]) -> list[Page]:
+    """Writes the site into a folder and returns its pages. started(path) is called before each algorithm."""
+    speed, pages = records.benchmarks(recorded), []
+    for path in paths:
+        started(path)
+        told = specification.read(sidebyside.specification(path))
+        pages.append(Page(path, told, sidebyside.existing(path), measured.measure(path), speed.get(path, [])))
+    out.mkdir(parents=True, exist_ok=True)
+    for file in files("shared.site").joinpath("static").iterdir():
+        atomic.write(out / file.name, file.read_bytes())
+    environment = _environment()
+    for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+        _write(out, f"{page.path}.html", environment.get_template("algorithm.html"), page.root, page=page,
+               before=before, after=after, **_details(out, page, recorded))  # fmt: skip
+    chapters = [(name, list(group)) for name, group in groupby(pages, lambda page: page.chapter)]
+    _write(out, "index.html", environment.get_template("index.html"), "", chapters=chapters)
+    return pages
+
+
+def _write(out: Path, name: str, template, root: str, **facts):
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(out / name, template.render(root=root, **facts).encode())
+
+
+def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
+    """What an algorithm's page has beyond the index; files that it links to are copied beside it."""
+    series = []
+    for one in records.series(recorded, page.path):
+        losses = {run.record["backend"]: run.loss for run in one.runs if len(run.loss)}
+        title = f"Loss of every step, {one.title}"
+        pictures = [_copied(out, f"pictures/{page.path}", file) for file in one.runs[0].pictures]
+        series.append({"title": one.title, "runs": one.runs, "pictures": pictures,
+                       "curve": curves.svg(losses, title) if losses else None})  # fmt: skip
+    native = catalogue.companion("native", page.path)
+    fixture = golden.file(page.path)
+    return {
+        "parts": code.parts(page.path, page.columns),
+        "elsewhere": specification.elsewhere(page.specification.sections.get("Variant", "")),
+        "mapping": (getdoc(native) or "") if native else "",
+        "series": series,
+        "sources": {c: _copied(out, f"source/{c}_impl/{page.chapter}", catalogue.source(c, page.path)) for c in page.columns},
+        "golden": _copied(out, f"golden/{page.chapter}", fixture) if fixture.exists() else None,
+    }
+
+
+def _copied(out: Path, folder: str, file: Path) -> str:
+    """A copy of a file in the site; its address from the site's root."""
+    target = out / folder / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+    return target.relative_to(out).as_posix()
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("shared.site"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"error": _error, "number": _number, "linked": specification.linked}
+    environment.filters |= {"highlight": _python, "library": lambda name: LIBRARIES.get(name, name)}
+    environment.globals |= {"ratios": _ratios, "FINITE": comparing.FINITE, "FLOAT32": comparing.FLOAT32}
+    environment.globals |= {"names": NAMES, "versions": _versions()}
+    return environment
+
+
+def _versions() -> str:
+    return ", ".join(f"{NAMES[name]} {version(backends.LIBRARIES[name])}" for name in backends.installed())
+
+
+def _error(value: float | str | None) -> str:
+    """A relative error to one digit."""
+    return "–" if value is None else "0" if value == 0 else f"{float(value):.0e}".replace("e-0", "e-")
+
+
+def _number(value: float | str) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _ratios(speed: list[dict[str, Any]], backend: str) -> str:
+    """Least and largest of a backend's ratios, ours / theirs."""
+    found = [f"{result['ratio']:.2g}" for result in sorted(speed, key=lambda r: r["ratio"]) if result["backend"] == backend]
+    return "" if not found else f"{found[0]}×" if found[0] == found[-1] else f"{found[0]}–{found[-1]}×"
+
+
+def _python(text: str) -> Markup:
+    return Markup("\n").join(code.highlight(text))

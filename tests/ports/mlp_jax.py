@@ -1,0 +1,74 @@
+"""Multilayer perceptron (MLP): affine maps with an activation between them.
+
+    a_0 = x,  z_l = a_{l-1} W_l + b_l                      (1)   for the hidden layers l = 1 ... L-1
+    a_l = φ(z_l)                                           (2)   φ: any of activations
+    z_L = a_{L-1} W_L + b_L                                (3)   logits
+    loss = -1/N Σ_n log softmax(z_L)_label(n)              (4)
+
+Shapes: x (N, D), labels (N,) integers from 0 to K-1, W_l (D_{l-1}, D_l), b_l (D_l,), logits (N, K), loss ().
+    params is a tuple of layers; one layer alone is softmax regression.
+
+Units: the loss is in nats per example.
+
+Variant: the same activation in every hidden layer, none on the last; mean over the examples, no penalty. mlp_init
+    draws He-uniform weights and sets biases to zero.
+
+Raises: ValueError if sizes or dtypes disagree, if a loss has no examples, if a label is negative or at least K,
+    or if the activation is unknown.
+
+Reference: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323 (1986).
+"""
+
+# A port of intro/mlp. Check it with: triptych check intro/mlp --impl THIS_FILE
+# Every `raise NotImplementedError` gives way to code; the comments above it name the lines that compute an equation.
+# Keep their names, and the numbers at their ends: so the check can tell in which equation, step and element
+# a port goes wrong. Gradients are taken by the library where Triptych knows how (JAX, PyTorch, TensorFlow);
+# elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and
+# f_backward(cache, d_outputs) -> d_args.
+# The columns import from their siblings: activations, initializers, losses.
+
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, nn
+from numpy.random import Generator
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "softplus", "swish")
+PHI = {name: getattr(nn, name, None) for name in ACTIVATIONS} | {
+    "gelu": partial(nn.gelu, approximate=False),
+    "tanh": jnp.tanh,
+}
+
+
+class MLPLayer(NamedTuple):
+    W: Array  # (D_in, D_out)
+    b: Array  # (D_out,)
+
+
+MLPParams = tuple[MLPLayer, ...]
+
+
+def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> MLPParams:
+    params = []
+    for n_in, n_out in pairwise(sizes):
+        bound = (6 / n_in) ** 0.5
+        W = jnp.asarray(rng.uniform(-bound, bound, (n_in, n_out)), dtype)
+        params.append(MLPLayer(W, jnp.zeros(n_out, dtype)))
+    return tuple(params)
+
+
+def mlp(params: MLPParams, x: Array, *, activation: str = "relu") -> Array:
+    # x (N, D), returns (N, K)
+    a = x
+    for layer in params[:-1]:
+        z = a @ layer.W + layer.b  # (1)
+        a = PHI[activation](z)  # (2)
+    return a @ params[-1].W + params[-1].b  # (3)
+
+
+def mlp_loss(params: MLPParams, x: Array, labels: Array, *, activation: str = "relu") -> Array:
+    # x (N, D), labels (N,) integers, returns ()
+    log_p = nn.log_softmax(mlp(params, x, activation=activation))
+    return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=-1))  # (4)

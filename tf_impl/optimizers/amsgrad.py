@@ -1,0 +1,73 @@
+"""AMSGrad: Adam whose second moment never falls.
+
+    m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
+    v ← β₂ v + (1 - β₂) g²                      (2)   second moment
+    w ← max(w, v)                               (3)   its largest value so far
+    m̂ = m / (1 - β₁ᵗ),  ŵ = w / (1 - β₂ᵗ)       (4)   bias correction, t = 1, 2, ...
+    θ ← θ - η m̂ / (√ŵ + ε)                      (5)
+
+Shapes: any tree of arrays; gradients, m, v and w are trees of the same structure and shapes. step is the scalar t.
+
+Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
+
+Variant: the maximum of the uncorrected v, corrected after it, and ε outside the root (PyTorch). TensorFlow and Keras
+    take the same maximum in Adam's "ε̂" form; optax takes the maximum of the corrected v̂; the paper has no correction
+    and no ε. (1 - β₂) g g is evaluated from the left and √ŵ as √w / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not
+    overflow. 1 - βᵗ is computed in float64.
+
+Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
+    different trees.
+
+Reference: Reddi, Kale & Kumar, "On the convergence of Adam and beyond", 2018, arXiv:1904.09237, Algorithm 2.
+"""
+
+from typing import NamedTuple
+
+import optree
+import tensorflow as tf
+from jaxtyping import Float, Int
+from tensorflow import Tensor as Array
+
+from shared.shapes import Decay, Positive, TreeOf, checked
+
+Tree = TreeOf[Float[Array, "..."]]
+
+
+class AMSGradState(NamedTuple):
+    step: Int[Array, ""]
+    m: Tree
+    v: Tree
+    w: Tree
+
+
+def amsgrad_init(params: Tree) -> AMSGradState:
+    m, v, w = (optree.tree_map(tf.zeros_like, params) for _ in range(3))
+    return AMSGradState(tf.zeros([], tf.int64), m, v, w)
+
+
+@checked
+def amsgrad_update(
+    grads: Tree,
+    state: AMSGradState,
+    params: Tree,
+    *,
+    lr: Positive = 1e-3,
+    beta1: Decay = 0.9,
+    beta2: Decay = 0.999,
+    eps: Positive = 1e-8,
+) -> tuple[Tree, AMSGradState]:
+    step = state.step + 1
+    t = tf.cast(step, tf.float64)
+    correction1, correction2 = 1 - beta1**t, 1 - beta2**t
+
+    def update(p, g, m, v, w):
+        m = beta1 * m + (1 - beta1) * g  # (1)
+        v = beta2 * v + (1 - beta2) * g * g  # (2)
+        w = tf.maximum(w, v)  # (3)
+        m_hat, sqrt_w_hat = m / tf.cast(correction1, m.dtype), tf.sqrt(w) / tf.cast(correction2**0.5, v.dtype)  # (4)
+        return p - lr * m_hat / (sqrt_w_hat + eps), m, v, w  # (5)
+
+    leaves, tree = optree.tree_flatten(params)
+    others = (optree.tree_leaves(other) for other in (grads, state.m, state.v, state.w))
+    params, m, v, w = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    return params, AMSGradState(step, m, v, w)

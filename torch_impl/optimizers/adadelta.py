@@ -1,0 +1,64 @@
+"""AdaDelta: steps in the units of the weights, from running averages of squared gradients and of squared steps.
+
+    v ← ρ v + (1 - ρ) g²                        (1)   g: the gradient of the loss at θ
+    Δ = √(u + ε) / √(v + ε) g                   (2)   u: of the steps before this one
+    u ← ρ u + (1 - ρ) Δ²                        (3)
+    θ ← θ - η Δ                                 (4)
+
+Shapes: any tree of arrays; gradients, v and u are trees of the same structure and shapes.
+
+Units: Δ is in units of θ, η is a factor without units. ε is added to squares of both gradients and steps; the first
+    steps have a length of about √ε, and grow from there.
+
+Variant: the paper's Algorithm 1, with ε inside both roots and η = 1, as everywhere (PyTorch, TensorFlow, optax); only
+    the defaults differ: Keras has η = 0.001, PyTorch ρ = 0.9. Δ² is averaged before η multiplies Δ. (1 - ρ) g g is
+    evaluated from the left: in float32 v bears one gradient of 8e19, and many of 1e19; where it becomes infinite,
+    that weight stands still.
+
+Raises: ValueError if η or ε is not positive, if ρ is outside [0, 1), or if gradients, state and parameters are
+    different trees.
+
+Reference: Zeiler, "ADADELTA: an adaptive learning rate method", 2012, arXiv:1212.5701, Algorithm 1.
+"""
+
+from typing import NamedTuple
+
+import torch
+import optree
+from torch import Tensor as Array
+from jaxtyping import Float
+
+from shared.shapes import Decay, Positive, TreeOf, checked
+
+Tree = TreeOf[Float[Array, "..."]]
+
+
+class AdaDeltaState(NamedTuple):
+    v: Tree
+    u: Tree
+
+
+def adadelta_init(params: Tree) -> AdaDeltaState:
+    return AdaDeltaState(optree.tree_map(torch.zeros_like, params), optree.tree_map(torch.zeros_like, params))
+
+
+@checked
+def adadelta_update(
+    grads: Tree,
+    state: AdaDeltaState,
+    params: Tree,
+    *,
+    lr: Positive = 1.0,
+    rho: Decay = 0.95,
+    eps: Positive = 1e-6,
+) -> tuple[Tree, AdaDeltaState]:
+    def update(p, g, v, u):
+        v = rho * v + (1 - rho) * g * g  # (1)
+        delta = torch.sqrt(u + eps) / torch.sqrt(v + eps) * g  # (2)
+        u = rho * u + (1 - rho) * delta * delta  # (3)
+        return p - lr * delta, v, u  # (4)
+
+    leaves, tree = optree.tree_flatten(params)
+    others = (optree.tree_leaves(other) for other in (grads, state.v, state.u))
+    params, v, u = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    return params, AdaDeltaState(v, u)

@@ -1,0 +1,68 @@
+"""AdaMax: Adam with the largest gradient of the recent past in place of the root mean square.
+
+    m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
+    u ← max(β₂ u, |g| + ε)                      (2)   a maximum that is slowly forgotten
+    m̂ = m / (1 - β₁ᵗ)                           (3)   bias correction, t = 1, 2, ...
+    θ ← θ - η m̂ / u                             (4)
+
+Shapes: any tree of arrays; gradients, m and u are trees of the same structure and shapes. step is the scalar t.
+
+Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
+
+Variant: ε inside the maximum (PyTorch, optax). TensorFlow and Keras add it to u in the denominator instead; the paper
+    has none and divides 0 by 0 where a first gradient is 0. u starts at 0 and needs no correction. 1 - βᵗ is
+    computed in float64.
+
+Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
+    different trees.
+
+Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980, Algorithm 2.
+"""
+
+from typing import NamedTuple
+
+import torch
+import optree
+from torch import Tensor as Array
+from jaxtyping import Float, Int
+
+from shared.shapes import Decay, Positive, TreeOf, checked
+
+Tree = TreeOf[Float[Array, "..."]]
+
+
+class AdaMaxState(NamedTuple):
+    step: Int[Array, ""]
+    m: Tree
+    u: Tree
+
+
+def adamax_init(params: Tree) -> AdaMaxState:
+    m, u = optree.tree_map(torch.zeros_like, params), optree.tree_map(torch.zeros_like, params)
+    return AdaMaxState(torch.zeros((), dtype=torch.int64), m, u)
+
+
+@checked
+def adamax_update(
+    grads: Tree,
+    state: AdaMaxState,
+    params: Tree,
+    *,
+    lr: Positive = 2e-3,
+    beta1: Decay = 0.9,
+    beta2: Decay = 0.999,
+    eps: Positive = 1e-8,
+) -> tuple[Tree, AdaMaxState]:
+    step = state.step + 1
+    correction = 1 - beta1 ** step.double()
+
+    def update(p, g, m, u):
+        m = beta1 * m + (1 - beta1) * g  # (1)
+        u = torch.maximum(beta2 * u, abs(g) + eps)  # (2)
+        m_hat = m / correction.to(m.dtype)  # (3)
+        return p - lr * m_hat / u, m, u  # (4)
+
+    leaves, tree = optree.tree_flatten(params)
+    others = (optree.tree_leaves(other) for other in (grads, state.m, state.u))
+    params, m, u = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    return params, AdaMaxState(step, m, u)
