@@ -42,7 +42,8 @@ def compare(
     parts = sidebyside.parts(path, names)
     if as_json:
         record = {"path": path, "columns": names, "specification": sidebyside.specification(path)}
-        print(json.dumps(record | {"parts": [sidebyside.record(part) for part in parts]}, indent=1, ensure_ascii=False))
+        record["parts"] = [sidebyside.record(part) for part in parts]
+        print(json.dumps(record, indent=1, ensure_ascii=False))
         return
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -57,7 +58,7 @@ def compare(
 
 
 def site(
-    algos: Annotated[list[str] | None, typer.Argument(metavar="[ALGO]...", help="Only these; all if left out.")] = None,
+    algos: Annotated[list[str] | None, typer.Argument(metavar="[ALGO]...", help="Only these.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("build/site"),
     recorded: Annotated[
         Path, typer.Option(help="Folder with recorded runs: train/, demo/ and benchmarks as bench*.json.")
@@ -78,7 +79,8 @@ def site(
     try:
         from shared.site import builder
     except ModuleNotFoundError as error:
-        raise ValueError(f"the site needs {error.name}, which is not installed: pip install 'triptych[site]'") from None
+        missing = f"{error.name}, which is not installed: pip install 'triptych[site]'"
+        raise ValueError(f"the site needs {missing}") from None
 
     chosen = {catalogue.find(algo) for algo in algos or ()}
     paths = [path for path in catalogue.paths() if path in chosen or not chosen]
@@ -143,14 +145,15 @@ def _beside(cells: list, names: tuple[str, ...], width: int) -> Table:
 
 def _stacked(part: Part, names: tuple[str, ...], coloured: dict[Line, list[Text]], width: int) -> Iterator[Text]:
     """What is the same everywhere once; what differs by column, with its name in the margin."""
-    margin = max(len(" ".join(who)) for n in range(1, len(names) + 1) for who in combinations(names, max(1, n - 1))) + 1
+    labels = [" ".join(who) for n in (1, len(names) - 1) for who in combinations(names, n)]
+    margin = max(map(len, labels)) + 1
     before = ""
     for row in part.rows:
         for who, line in _groups(row, names):
             label = "" if len(who) == len(names) else " ".join(who)
             for i, text in enumerate(_folded(coloured[line], width - margin)):
                 shown = label if i == 0 and label != before else ""
-                yield Text(shown.ljust(margin), style="bright_black").append_text(text)
+                yield Text.assemble((shown.ljust(margin), "bright_black"), text)
             before = label
 
 

@@ -13,13 +13,14 @@ import numpy as np
 class Setting(NamedTuple):
     """Where a difference was met. sizes: of axes, and of everything that may be averaged over; numbers: keyword
     arguments of the call; t: the step, counted from 1; others: further values of the same line, as they should be;
-    words: the names and the equation, which tell whether a variance is meant."""
+    words: the names and the equation, which tell whether a variance is meant; arguments: of the call, by name."""
 
     sizes: frozenset[int] = frozenset()
     numbers: dict[str, float] = {}  # noqa: RUF012  read only
     t: int | None = None
     others: dict[str, np.ndarray] = {}  # noqa: RUF012
     words: str = ""
+    arguments: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
 NOWHERE = Setting()
@@ -48,7 +49,10 @@ def hint(got: np.ndarray, wanted: np.ndarray, setting: Setting = NOWHERE, tolera
     for name, other in setting.others.items():
         if same(got, np.asarray(other, float)):
             return f"this is what `{name}` should be: names or blocks in another order"
-    return _permuted(got, wanted, same) or _shifted(got, wanted, same) or _epsilon(got, wanted, setting, same)
+    for known in (_left_out, _epsilon):
+        if why := known(got, wanted, setting, same):
+            return why
+    return _permuted(got, wanted, same) or _shifted(got, wanted, same)
 
 
 def _close(a, b, tolerance) -> bool:
@@ -130,6 +134,21 @@ def _shifted(got, wanted, same) -> str | None:
             cut = lambda x, start, stop, axis=axis: np.take(x, range(start, x.shape[axis] + stop), axis)
             if same(cut(got, 1, 0), cut(wanted, 0, -1)) or same(cut(got, 0, -1), cut(wanted, 1, 0)):
                 return f"shifted by one along axis {axis}: padding on the other side, or off by one"
+    return None
+
+
+def _left_out(got, wanted, setting, same) -> str | None:
+    """An argument that is not added, or added once too often, whatever axes it is repeated along."""
+    offset = got - wanted
+    for name, argument in setting.arguments.items():
+        try:
+            whole = np.broadcast_to(np.asarray(argument, float), got.shape)
+        except ValueError:
+            continue
+        if same(offset, -whole):
+            return f"`{name}` is left out"
+        if same(offset, whole):
+            return f"`{name}` is added once too often"
     return None
 
 

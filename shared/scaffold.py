@@ -69,8 +69,8 @@ def _how_to(path: str, tree: ast.Module) -> str:
         [
             f"# A port of {path}. Check it with: triptych check {path} --impl THIS_FILE",
             f"# Every `{NOT_YET}` gives way to code; the comments above it name the lines that",
-            "# compute an equation. Keep their names, and the numbers at their ends: so the check can tell in which equation,",
-            "# step and element a port goes wrong.",
+            "# compute an equation. Keep their names, and the numbers at their ends: so the check can tell in which",
+            "# equation, step and element a port goes wrong.",
             "# Gradients are taken by the library where Triptych knows how (JAX, PyTorch, TensorFlow);",
             "# elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and",
             "# f_backward(cache, d_outputs) -> d_args.",

@@ -171,7 +171,8 @@ def _rows(columns: dict[str, list[Line]]) -> list[Row]:
     rows: list[Row] = []
     for column, lines in columns.items():
         rows = [
-            Row({**(row.cells if row else {}), **({column: line} if line else {})}) for row, line in _aligned(rows, lines)
+            Row({**(row.cells if row else {}), **({column: line} if line else {})})
+            for row, line in _aligned(rows, lines)
         ]
     return rows
 

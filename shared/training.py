@@ -72,7 +72,7 @@ def train(
     Raises ValueError before any work if an argument is wrong, or if the folder holds another run or an unfinished
     one; during it, if the loss is no longer finite. Raises Interrupted after Ctrl-C, when a checkpoint is written.
     """
-    plan = _plan(name, backend, budget, seed, steps, device, data, out, dtype)
+    plan = _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile)
     if resume and fresh:
         raise ValueError("resume and fresh exclude each other, expected at most one of them")
     found = None if fresh else _found(plan, resume)
@@ -112,7 +112,7 @@ class _Plan(NamedTuple):
     command: str  # that starts it
 
 
-def _plan(name, backend, budget, seed, steps, device, data, out, dtype) -> _Plan:
+def _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile) -> _Plan:
     path = catalogue.find(name)
     recipe = catalogue.companion("recipes", path)
     if recipe is None:
@@ -132,7 +132,7 @@ def _plan(name, backend, budget, seed, steps, device, data, out, dtype) -> _Plan
     run = Run(backend, chosen, seed, dtype, device)
     values = recipe.load(run, data)
     about = {"path": path, "backend": backend, "budget": budget, "seed": seed, "steps": chosen.steps, "dtype": dtype}
-    about |= {"device": device or "cpu", "data": _digest(values)}
+    about |= {"device": device or "cpu", "compile": compile, "data": _digest(values)}
     given = {
         "steps": steps,
         "device": device,
@@ -143,6 +143,7 @@ def _plan(name, backend, budget, seed, steps, device, data, out, dtype) -> _Plan
     command = ["triptych", "train", path, "--backend", backend, "--budget", budget, "--seed", str(seed)]
     for option, value in given.items():
         command += [f"--{option}", str(value)] if value is not None else []
+    command += [] if compile else ["--no-compile"]
     return _Plan(path, recipe, run, about, values, folder, shlex.join(command))
 
 

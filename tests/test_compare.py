@@ -1,4 +1,4 @@
-"""The columns side by side: every line is there once, lines of one equation share a row, and the command prints it."""
+"""The columns side by side: every line is there once, lines of one equation share a row."""
 
 import ast
 import json
@@ -34,7 +34,9 @@ def rows(path, columns=("numpy", "torch", "tf")):
 
 
 def cells(path, part, columns=("numpy", "torch", "tf")):
-    return [{c: line.text.strip() for c, line in row.cells.items()} for p, row in rows(path, columns) if p.name == part]
+    return [
+        {c: line.text.strip() for c, line in row.cells.items()} for p, row in rows(path, columns) if p.name == part
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -61,7 +63,10 @@ def test_lines_of_one_equation_share_a_row(path):
                 if line.equations:
                     tagged.setdefault((line.equations, line.through), {}).setdefault(column, []).append(i)
         for columns in tagged.values():
-            assert len({tuple(where) for where in columns.values() if len(where) == max(map(len, columns.values()))}) == 1
+            assert (
+                len({tuple(where) for where in columns.values() if len(where) == max(map(len, columns.values()))})
+                == 1
+            )
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -88,8 +93,8 @@ def test_lstm_cell_is_aligned_as_a_reader_would():
 def test_parts_are_found_by_name(tmp_path, monkeypatch):
     """A helper that one column has, another order, a tag in the middle of a statement, a comment of its own."""
     texts = {
-        "numpy": '"""Doc."""\n\nimport numpy as np\n\n\ndef f(x):\n    # why\n    y = np.exp(x)  # (1)\n    return (\n'
-        "        y + 1  # (2)\n    )\n\n\ndef f_backward(dy):\n    return dy  # through (1) (2)\n",
+        "numpy": '"""Doc."""\n\nimport numpy as np\n\n\ndef f(x):\n    # why\n    y = np.exp(x)  # (1)\n'
+        "    return (\n        y + 1  # (2)\n    )\n\n\ndef f_backward(dy):\n    return dy  # through (1) (2)\n",
         "torch": '"""Doc."""\n\nimport torch\n\nTWO = 2\n\n\ndef _help(x):\n    return x\n\n\ndef f(x):\n'
         "    y = torch.exp(_help(x))  # (1)\n    return y + 1  # (2)\n",
     }
@@ -148,7 +153,9 @@ def test_narrow_terminal_lays_them_over_each_other(run):
     _, out, _ = run("compare", "lstm", "--code-only", width=80)
     assert "cell state" not in out
     assert len(re.findall(r"^ +c = f \* state\.c \+ i \* g  # \(4\)$", out, flags=re.M)) == 1
-    assert re.search(r"^numpy +i, f, g, o = np.split.*\ntorch +i, f, g, o = torch.chunk.*\ntf +i, f, g, o = tf.split", out, re.M)
+    assert re.search(
+        r"^numpy +i, f, g, o = np.split.*\ntorch +i, f, g, o = torch.chunk.*\ntf +i, f, g, o = tf.split", out, re.M
+    )
     assert re.search(r"^torch tf +return LSTMState\(o \* tanh\(c\), c\)  # \(5\)$", out, flags=re.M)
 
 
@@ -168,7 +175,9 @@ def test_two_columns(run, words):
     assert told["columns"] == ["numpy", "torch"]
     assert told["path"] == "recurrent/lstm"
     assert told["specification"].startswith("Long short-term memory")
-    row = next(row for part in told["parts"] if part["name"] == "_cell" for row in part["rows"] if row["equations"] == [4])
+    row = next(
+        row for part in told["parts"] if part["name"] == "_cell" for row in part["rows"] if row["equations"] == [4]
+    )
     source = catalogue.source("torch", "recurrent/lstm").read_text().splitlines()
     assert row["columns"]["torch"]["text"] == source[row["columns"]["torch"]["line"] - 1]
 

@@ -123,7 +123,8 @@ def test_jax_port_is_right_in_all_cases(name):
 def test_jax_port_is_written_from_the_scaffold(name):
     path = catalogue.find(name)
     port, begun = (ast.parse(text) for text in (JAX_PORTS[name].read_text(), scaffold.write(path, "jax")))
-    assert ast.get_docstring(port) == ast.get_docstring(begun)
+    specified = lambda tree: ast.get_docstring(tree).split("\nShapes:")[0]
+    assert specified(port) == specified(begun)
     head = lambda node: (node.name, ast.unparse(node.args), ast.unparse(node.returns) if node.returns else "")
     functions = lambda tree: {head(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert functions(port) >= functions(begun)
@@ -210,12 +211,12 @@ PLANTED = [
     ("lstm", "i, f, g, o = jnp.split", "f, g, i, o = jnp.split", (2, 3), "i", "blocks in another order"),
     ("lstm", "f * state.c + i * g", "f * state.c - i * g", (4,), "c", None),
     ("lstm", "o * jnp.tanh(c), c", "-o * jnp.tanh(c), c", (5,), "h", "the sign is the other one"),
-    ("lstm", "params.W_x + params.b", "params.W_x", (1,), "zs", "No bias at all"),
+    ("lstm", "params.W_x + params.b", "params.W_x", (1,), "zs", "`params.b` is left out|No bias at all"),
     ("adam", "m / correction1.astype(m.dtype)", "m", (3,), "m_hat", "No bias correction of the first moment"),
     ("adam", "beta2 * v + (1 - beta2) * g * g", "beta2 * v + g * g", (2,), "v", "1 - beta2"),
     ("adam", "(sqrt_v_hat + eps)", "jnp.sqrt(sqrt_v_hat**2 + eps)", (4,), "returned[0]", "inside the root"),
     ("adam", "beta1 * m + (1 - beta1) * g", "beta1 * m - (1 - beta1) * g", (1,), "m", "the sign"),
-    ("batch_norm", "jnp.var(x, axis=batch)", "jnp.var(x, axis=batch, ddof=1)", (2,), "var", "unbiased in place"),
+    ("batch_norm", "jnp.var(x, axis=batch)", "jnp.var(x, axis=batch, ddof=1)", (2,), "var", "unbiased"),
     ("batch_norm", "momentum * n / (n - 1) * var", "momentum * var", (6,), "new_var", None),
     ("mlp", "z = a @ layer.W + layer.b", "z = a @ layer.W", (1,), "z", "without bias"),
 ]  # fmt: skip
@@ -230,7 +231,7 @@ def test_planted_mistake_is_named(tmp_path, name, old, new, equations, variable,
     assert finding["kind"] == "outputs"
     assert tuple(finding["equations"]) == equations, finding["line"]
     assert finding["name"] in (variable, "zs[-1]")
-    assert why is None or why in finding["hint"]
+    assert why is None or re.search(why, finding["hint"])
     assert re.search(r"got \S+, expected \S+ \(relative error .*\), line \d+", finding["line"])
     assert "\n" not in finding["line"]
 
@@ -345,6 +346,7 @@ HINTS = [
     (np.sqrt(X**2 + 0.01), np.abs(X) + 0.01, {"numbers": {"eps": 0.01}}, "other side of the root"),
     (X + np.where(X > 0, np.nan, 0), X, {}, "NaN"),
     (X**2, X, {"others": {"q": X**2}}, "what `q` should be"),
+    (X, X + X[0], {"arguments": {"params.b": X[0]}}, "`params.b` is left out"),
     (X**3, X, {}, None),
     (X[:0], X[:0], {}, None),
 ]  # fmt: skip

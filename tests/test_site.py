@@ -213,8 +213,8 @@ def test_papers_are_linked():
 
 def test_what_is_said_of_other_libraries():
     variant = (
-        "gates in the order i, f, g, o, one bias (PyTorch's two are added up; ONNX has i, o, f, c). ε outside the root "
-        "(PyTorch, optax), as in f(x) (see Kingma et al. 2015). Keras's ε is 1e-3. Nothing else differs."
+        "gates in the order i, f, g, o, one bias (PyTorch's two are added up; ONNX has i, o, f, c). ε outside the "
+        "root (PyTorch, optax), as in f(x) (see Kingma et al. 2015). Keras's ε is 1e-3. Nothing else differs."
     )
     assert specification.elsewhere(variant) == {
         "PyTorch": ["PyTorch's two are added up", "ε outside the root"],
@@ -269,7 +269,12 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
         """The browser at one width, with nothing remembered; fails if anything was written to its console."""
         chromium.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": WIDTHS[request.param], "height": 850, "deviceScaleFactor": 1, "mobile": request.param == "phone"},
+            {
+                "width": WIDTHS[request.param],
+                "height": 850,
+                "deviceScaleFactor": 1,
+                "mobile": request.param == "phone",
+            },
         )
         chromium.width = WIDTHS[request.param]
         yield chromium
@@ -304,7 +309,9 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
             for summary in find(browser, "summary"):
                 browser.execute_script("arguments[0].parentElement.open = true", summary)
             check_width(browser)
-            paper, ink = browser.execute_script("const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]")
+            paper, ink = browser.execute_script(
+                "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+            )
             darker = lambda colour: sum(map(int, re.findall(r"\d+", colour)[:3]))
             assert (darker(paper) < darker(ink)) == (scheme == "dark")
 
@@ -323,7 +330,9 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
             assert urlsplit(browser.current_url).fragment == link.get_attribute("href").split("#")[1]
 
     def test_columns_are_chosen_and_remembered(browser, site):
-        shown = lambda: {c for c in ("numpy", "torch", "tf") if any(x.is_displayed() for x in find(browser, f".split .{c}"))}
+        shown = lambda: {
+            c for c in ("numpy", "torch", "tf") if any(x.is_displayed() for x in find(browser, f".split .{c}"))
+        }
         visit(browser, site / "recurrent" / "lstm.html")
         assert shown() == {"numpy", "torch", "tf"}
         click(browser, ".toggle[data-column=tf]")

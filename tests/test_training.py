@@ -316,6 +316,7 @@ OTHER = {
     "seed": ({"seed": 1}, "its seed is 0, expected 1"),
     "steps": ({"steps": 6}, "its steps is 5, expected 6"),
     "dtype": ({"dtype": "float64"}, "its dtype is float32, expected float64"),
+    "compile": ({"compile": False}, "its compile is True, expected False"),
     "data": ({"data": None}, "its data is "),
 }
 

@@ -1,9 +1,9 @@
 """The web site: pages that need no network and are opened straight from disk.
 
-    specification.py   the docstring taken apart: title, equations, sections, links to papers
-    code.py            the columns, aligned and coloured
-    measured.py        what the checks say, and the values that every line computes
-    records.py         what benchmarks and training runs have left on disk
-    curves.py          loss curves as SVG
-    builder.py         all of it put into templates/ and written, with static/ beside it
+specification.py   the docstring taken apart: title, equations, sections, links to papers
+code.py            the columns, aligned and coloured
+measured.py        what the checks say, and the values that every line computes
+records.py         what benchmarks and training runs have left on disk
+curves.py          loss curves as SVG
+builder.py         all of it put into templates/ and written, with static/ beside it
 """

@@ -1,10 +1,10 @@
 """Writes the pages: for each algorithm what is specified, measured and recorded goes into a template."""
 
+import ast
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
-from inspect import getdoc
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,14 +76,15 @@ def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
         pictures = [_copied(out, f"pictures/{page.path}", file) for file in one.runs[0].pictures]
         series.append({"title": one.title, "runs": one.runs, "pictures": pictures,
                        "curve": curves.svg(losses, title) if losses else None})  # fmt: skip
-    native = catalogue.companion("native", page.path)
+    source = lambda column: _copied(out, f"source/{column}_impl/{page.chapter}", catalogue.source(column, page.path))
+    native = catalogue.ROOT / "shared" / "native" / f"{page.path}.py"
     fixture = golden.file(page.path)
     return {
         "parts": code.parts(page.path, page.columns),
         "elsewhere": specification.elsewhere(page.specification.sections.get("Variant", "")),
-        "mapping": (getdoc(native) or "") if native else "",
+        "mapping": ast.get_docstring(ast.parse(native.read_text())) if native.exists() else None,
         "series": series,
-        "sources": {c: _copied(out, f"source/{c}_impl/{page.chapter}", catalogue.source(c, page.path)) for c in page.columns},
+        "sources": {column: source(column) for column in page.columns},
         "golden": _copied(out, f"golden/{page.chapter}", fixture) if fixture.exists() else None,
     }
 
@@ -126,7 +127,7 @@ def _number(value: float | str) -> str:
 
 def _ratios(speed: list[dict[str, Any]], backend: str) -> str:
     """Least and largest of a backend's ratios, ours / theirs."""
-    found = [f"{result['ratio']:.2g}" for result in sorted(speed, key=lambda r: r["ratio"]) if result["backend"] == backend]
+    found = [f"{ratio:.2g}" for ratio in sorted(r["ratio"] for r in speed if r["backend"] == backend)]
     return "" if not found else f"{found[0]}×" if found[0] == found[-1] else f"{found[0]}–{found[-1]}×"
 
 

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Part(NamedTuple):
-    """only: the one column that has it, or "". same: all columns have the same text, which cells[0] of a row holds."""
+    """only: the one column that has it, or "". same: all columns have the same text."""
 
     name: str
     kind: str

@@ -1,6 +1,7 @@
 """Loss curves as SVG, in the colours of the page."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup
@@ -24,18 +25,13 @@ def svg(curves: dict[str, np.ndarray], title: str) -> Markup:
     parts = [
         Markup('<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)
     ]
+    line = Markup('<path class="grid" d="M{} {:.1f}H{}"/>')
+    text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
     for tick in _ticks(low, high, log):
-        parts.append(
-            Markup('<path class="grid" d="M{} {:.1f}H{}"/><text x="{}" y="{:.1f}" text-anchor="end">{:g}</text>').format(
-                LEFT, up(tick), WIDTH - RIGHT, LEFT - 8, up(tick) + 4, tick
-            )
-        )
+        parts.append(line.format(LEFT, up(tick), WIDTH - RIGHT))
+        parts.append(text.format(LEFT - 8, up(tick) + 4, "end", f"{tick:g}"))
     for step, anchor in ((1, "start"), ((1 + steps) / 2, "middle"), (steps, "end")):
-        parts.append(
-            Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{:,.0f}</text>').format(
-                across(step), HEIGHT - 10, anchor, step
-            )
-        )
+        parts.append(text.format(across(step), HEIGHT - 10, anchor, f"{step:,.0f}"))
     for name, (x, y) in curves.items():
         points = " ".join(f"{across(a):.1f},{up(b):.1f}" for a, b in zip(x, y, strict=True))
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(name, points))
@@ -48,7 +44,7 @@ def _shortened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(values) <= BINS:
         return steps, values
     ends = np.linspace(0, len(values), BINS + 1).astype(int)
-    pieces = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    pieces = [slice(a, b) for a, b in pairwise(ends)]
     x, y = (np.array([array[piece].mean() for piece in pieces]) for array in (steps, values))
     x[0], x[-1] = 1, len(values)
     return x, y

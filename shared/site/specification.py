@@ -15,7 +15,23 @@ LIBRARIES = ("PyTorch", "TensorFlow", "Keras", "JAX", "optax", "scikit-learn", "
 LIBRARY = re.compile(rf"(?<![\w-])({'|'.join(LIBRARIES)}|torch(?=\.))(?![\w-])")
 SENTENCE = re.compile(r"(?<=[.;])(?<!e\.g\.)(?<!i\.e\.)(?<! al\.)(?<! vs\.)\s+(?=\S)")
 BRACKETS = re.compile(r"(?<=\s)\(([^()]*)\)")  # not those of f(x)
-NO_STATEMENT = {"and", "as", "also", "do", "in", "like", "the", "paper", "of", "s", "score", "'s", "everywhere", "have", "has"}
+NO_STATEMENT = {
+    "and",
+    "as",
+    "also",
+    "do",
+    "in",
+    "like",
+    "the",
+    "paper",
+    "of",
+    "s",
+    "score",
+    "'s",
+    "everywhere",
+    "have",
+    "has",
+}
 
 
 class Equation(NamedTuple):

@@ -21,9 +21,10 @@ Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXi
 """
 
 # A port of optimizers/adam. Check it with: triptych check optimizers/adam --impl THIS_FILE
-# Every `raise NotImplementedError` gives way to code; the comments above it name the lines that compute an equation.
-# Keep their names, and the numbers at their ends: so the check can tell in which equation, step and element
-# a port goes wrong. Gradients are taken by the library where Triptych knows how (JAX, PyTorch, TensorFlow);
+# Every `raise NotImplementedError` gives way to code; the comments above it name the lines that
+# compute an equation. Keep their names, and the numbers at their ends: so the check can tell in which
+# equation, step and element a port goes wrong.
+# Gradients are taken by the library where Triptych knows how (JAX, PyTorch, TensorFlow);
 # elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and
 # f_backward(cache, d_outputs) -> d_args.
 
