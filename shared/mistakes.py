@@ -73,8 +73,8 @@ def examine(path: str, mutant: Mutant, wanted: Expected) -> Finding:
 
 def _in_words(difference: Difference) -> str:
     at = f"{difference.leaf}{list(difference.index) if difference.index else ''}"
-    off = f"{100 * difference.error:.2g} %" if difference.error < 10 else f"a factor {difference.error:.1g}"
-    return f"{at} is {difference.got:.6g} instead of {difference.wanted:.6g} (off by {off} of the largest entry)"
+    off = f"{100 * difference.error:.2g} % of" if difference.error < 1 else f"{difference.error:.2g} times"
+    return f"{at} is {difference.got:.6g} instead of {difference.wanted:.6g} (off by {off} the largest entry)"
 
 
 def unmutated(path: str, wanted: Expected) -> Answer | None:
