@@ -68,20 +68,20 @@ def relu_backward(dy, x, y):
 
 @checked
 def leaky_relu(x: Float[Array, "*shape"], *, alpha: float = 0.01) -> Float[Array, "*shape"]:
-    return np.maximum(x, 0) + alpha * np.minimum(x, 0)  # (4)
+    return np.where(x > 0, x, alpha * x)  # (4)
 
 
 def leaky_relu_backward(dy, x, y, *, alpha=0.01):
-    return dy * (x > 0) + alpha * dy * (x <= 0)  # through (4)
+    return np.where(x > 0, dy, alpha * dy)  # through (4)
 
 
 @checked
 def elu(x: Float[Array, "*shape"], *, alpha: float = 1.0) -> Float[Array, "*shape"]:
-    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))  # (5)
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))  # (5)
 
 
 def elu_backward(dy, x, y, *, alpha=1.0):
-    return dy * ((x > 0) + alpha * np.exp(np.minimum(x, 0)) * (x <= 0))  # through (5)
+    return dy * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0)))  # through (5)
 
 
 @checked

@@ -46,22 +46,20 @@ def _record(result):
 
 def _table(results, memory):
     table = Table(title="ours / theirs: median over the rounds (quartiles); below 1, ours is faster")
-    for column in ("", "ours", "theirs"):
-        table.add_column(column)
-    for column in ("ms", "theirs", "ratio", *(["MB", "theirs", "ratio"] if memory else [])):
-        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for column in ("ours, ms", "theirs, ms", "ratio", *(["memory, MB"] if memory else [])):
+        table.add_column(column, no_wrap=column == "ratio")
     for before, result in zip([None, *results], results, strict=False):
         ours, theirs, (low, high) = result.ours, result.theirs, result.quartiles
         if before is None or before.algorithm != result.algorithm:
             table.add_section()
             table.add_row(f"[bold]{result.algorithm}")
+        colour = "green" if result.ratio <= 1 else "default"
         table.add_row(
             f"  {result.benchmark}",
-            ours.how,
-            theirs.how,
-            f"{ours.ms:.3g}",
-            f"{theirs.ms:.3g}",
-            f"[{'green' if result.ratio <= 1 else 'default'}]{result.ratio:.2f}[/] ({low:.2f}-{high:.2f})",
-            *([f"{ours.mb:.1f}", f"{theirs.mb:.1f}", f"{result.memory_ratio:.2f}"] if memory else []),
+            f"{ours.ms:.3g} {ours.how}",
+            f"{theirs.ms:.3g} {theirs.how}",
+            f"[{colour}]{result.ratio:.2f}[/] ({low:.2f}-{high:.2f})",
+            *([f"{ours.mb:.1f} / {theirs.mb:.1f} = {result.memory_ratio:.2f}"] if memory else []),
         )
     return table

@@ -60,7 +60,7 @@ def show(report: dict, name: str):
     """Prints what was right, then the finding or that there is none."""
     console = Console()
     if report["cases"]:
-        table = Table(title=f"{name} ({report['library']}) against the NumPy column: relative errors")
+        table = Table(title=f"{name}, {report['library']}: relative errors")
         table.add_column("case", overflow="fold")
         for heading in ("outputs", "gradients"):
             table.add_column(heading, justify="right", no_wrap=True)

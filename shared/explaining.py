@@ -1,8 +1,8 @@
 """A port's finding: the first thing that is wrong with it, with the equation, and why, if the numbers show it.
 
 The port and the NumPy column are walked side by side; the first tagged line that differs is where the port went
-wrong. The classic mistakes of the algorithm (its case's MUTANTS) are tried first as reasons: one that gives exactly the
-port's numbers is the reason. Else the numbers are asked (`shared.hints`).
+wrong. The classic mistakes of the algorithm (its case's MUTANTS) are tried first as reasons: one that gives exactly
+the port's numbers is the reason. Else the numbers are asked (`shared.hints`).
 """
 
 import inspect

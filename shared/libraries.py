@@ -1,8 +1,9 @@
 """Any array library behind the four functions that a port's check needs, found by what the port imports.
 
-NumPy, PyTorch, TensorFlow and JAX are known, with their gradients. Of any other library is asked only that some
-function of it (`asarray`, `array`, `tensor`, ...) takes a NumPy array, and that its arrays have `__array__`, DLPack,
-`numpy()` or `tolist()`; a port can also say itself how arrays come and go, with `_array(x)` and `_numpy(x)`.
+NumPy, PyTorch, TensorFlow, JAX and MLX are known, the last four with their gradients. Of any other library is asked
+only that some function of it (`asarray`, `array`, `tensor`, ...) takes a NumPy array, and that its arrays have
+`__array__`, DLPack, `numpy()` or `tolist()`; a port can also say itself how arrays come and go, with `_array(x)` and
+`_numpy(x)`.
 """
 
 import ast
@@ -35,14 +36,18 @@ class Library(NamedTuple):
 
 
 def of(module: ModuleType, text: str) -> Library:
-    """The library that a port is written in. module: the port; text: its source."""
+    """The library that a port is written in. module: the port; text: its source.
+
+    ValueError if it imports one that no way leads to: checked with NumPy's arrays, it would only seem to be right.
+    """
     if hasattr(module, "_array"):
         return Library("its own _array", module._array, getattr(module, "_numpy", to_numpy))
-    names = [name for name in _imports(text) if name.split(".")[0] not in HELPERS | sys.stdlib_module_names]
+    imported = _imports(text)
+    names = [name for name in imported if name.split(".")[0] not in HELPERS | sys.stdlib_module_names]
     for name in names:
         top = name.split(".")[0]
-        if top == "jax":
-            return _jax()
+        if top in OWN:
+            return OWN[top]()
         if top in KNOWN:
             adapter = backends.get(KNOWN[top])
             return Library(top, adapter.array, adapter.numpy, adapter.vjp)
@@ -50,6 +55,11 @@ def of(module: ModuleType, text: str) -> Library:
         make = _maker(importlib.import_module(name))
         if make:
             return Library(name, make, to_numpy)
+    if names and "numpy" not in imported:
+        raise ValueError(
+            f"no function of {', '.join(names)} makes an array that can be read back from one of NumPy's: "
+            "the file can say how, with _array(x) and _numpy(x)"
+        )
     return Library("numpy", np.asarray, to_numpy)
 
 
@@ -100,22 +110,43 @@ def _jax() -> Library:
     import jax
     import jax.numpy as jnp
 
+    def gradients(fn, floats, along):
+        _, back = jax.vjp(fn, floats)
+        return back([jnp.asarray(dy, y.dtype) for dy, y in along])[0]
+
+    return Library("jax", jnp.asarray, np.asarray, _vjp(gradients), jax.disable_jit)
+
+
+def _mlx() -> Library:
+    import mlx.core as mx
+
+    def gradients(fn, floats, along):
+        return mx.vjp(lambda *values: fn(values), floats, [dy.astype(y.dtype) for dy, y in along])[1]
+
+    return Library("mlx", mx.array, np.asarray, _vjp(gradients))
+
+
+OWN = {"jax": _jax, "mlx": _mlx}
+
+
+def _vjp(gradients: Callable) -> Callable:
+    """A `vjp` on trees from one on lists: gradients(fn of a list, that list, (cotangent, output) pairs)."""
+
     def vjp(fn, args, static, cotangents):
         """Outputs of `fn(*args, **static)` and its gradients along cotangents(outputs); None for what has none."""
         outputs = fn(*args, **static)
         leaves, tree = optree.tree_flatten(args)
-        floats = [i for i, x in enumerate(leaves) if backends.is_float(x)]
+        at = [i for i, x in enumerate(leaves) if backends.is_float(x)]
 
         def run(values):
-            return _floats(fn(*tree.unflatten(_put(leaves, floats, values)), **static))
+            return _floats(fn(*tree.unflatten(_put(leaves, at, values)), **static))
 
-        _, back = jax.vjp(run, [leaves[i] for i in floats])
-        pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
-        along = [jnp.asarray(dy, y.dtype) for y, dy in pairs if backends.is_float(y)]
-        (grads,) = back(along)
-        return outputs, tree.unflatten(_put([None] * len(leaves), floats, grads))
+        pairs = zip(optree.tree_leaves(cotangents(outputs)), optree.tree_leaves(outputs), strict=True)
+        along = [(dy, y) for dy, y in pairs if backends.is_float(y)]
+        grads = gradients(run, [leaves[i] for i in at], along)
+        return outputs, tree.unflatten(_put([None] * len(leaves), at, grads))
 
-    return Library("jax", jnp.asarray, np.asarray, vjp, jax.disable_jit)
+    return vjp
 
 
 def _floats(tree) -> list:

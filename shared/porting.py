@@ -61,7 +61,7 @@ def check(
         say("the import of the file")
         port = load(file)
         report["library"] = port.library.name
-        chosen = [walks.find_case(path, label) for label in labels or []] or main_cases(path) + nasty_cases(path)
+        chosen = [walks.find_case(path, label) for label in labels or []] or _cases(path, dtype)
         _nothing_is_missing(port, chosen, file)
         report["gradients"] = _source_of_gradients(port, chosen)
         for case in chosen:
@@ -76,6 +76,11 @@ def check(
     except Finding as finding:
         report["finding"] = {**finding.__dict__, "line": str(finding)}
     return {**report, "ok": report["finding"] is None}
+
+
+def _cases(path: str, dtype: str) -> list[Case]:
+    """All cases; in float32, of the nasty ones those that are meant for it."""
+    return main_cases(path) + [case for case in nasty_cases(path) if dtype in ("float64", case.dtype)]
 
 
 def _is_main(path: str, case: Case) -> bool:
@@ -120,11 +125,21 @@ def _case(path: str, port: Implementation, case: Case, file: Path) -> dict[str, 
                 found = difference(have, want, case.dtype)
             except Mismatch as mismatch:
                 finding = Finding("structure", str(mismatch), case.label)
+                if _rounds(port, case):
+                    name = port.library.name
+                    raise replace(
+                        finding, hint=f"{name} made float32 of float64: check with --dtype float32"
+                    ) from None
                 raise explained(path, port, case, finding, got) from None
             errors[kind] = found.error
             if not found.error <= tolerance(case):
                 raise explained(path, port, case, in_words(kind, case, found), got, found)
     return {"case": case.label, **errors}
+
+
+def _rounds(port: Implementation, case: Case) -> bool:
+    """Whether the library cannot hold the numbers of a case in their precision."""
+    return port.library.numpy(port.library.array(np.ones(2, case.dtype))).dtype != case.dtype
 
 
 def outputs(port: Implementation, case: Case) -> dict[str, np.ndarray]:

@@ -71,7 +71,7 @@ def _how_to(path: str, tree: ast.Module) -> str:
             f"# Every `{NOT_YET}` gives way to code; the comments above it name the lines that",
             "# compute an equation. Keep their names, and the numbers at their ends: so the check can tell in which",
             "# equation, step and element a port goes wrong.",
-            "# Gradients are taken by the library where Triptych knows how (JAX, PyTorch, TensorFlow);",
+            "# Gradients are taken by the library where Triptych knows how (JAX, MLX, PyTorch, TensorFlow);",
             "# elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and",
             "# f_backward(cache, d_outputs) -> d_args.",
             *([f"# The columns import from their siblings: {', '.join(siblings)}."] if siblings else []),

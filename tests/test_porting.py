@@ -119,6 +119,14 @@ def test_jax_port_is_right_in_all_cases(name):
     assert labels >= {case.label for case in cases.main_cases(path) + cases.nasty_cases(path)}
 
 
+@pytest.mark.skipif(find_spec("mlx") is None, reason="needs MLX")
+def test_mlx_port_is_right_in_float32_which_is_all_that_it_has():
+    """MLX keeps no float64 of NumPy's: the check says so, and how to go on."""
+    file = PORTS / "lstm_mlx.py"
+    assert "check with --dtype float32" in check("recurrent/lstm", file, "lstm")["finding"]["hint"]
+    assert right(check("recurrent/lstm", file, dtype="float32"))["gradients"] == "mlx's autodiff"
+
+
 @pytest.mark.parametrize("name", JAX_PORTS)
 def test_jax_port_is_written_from_the_scaffold(name):
     path = catalogue.find(name)
@@ -183,6 +191,17 @@ def test_any_library_with_dlpack(tmp_path):
     finding = check("optimizers/sgd", wrong)["finding"]
     assert finding["equations"] == [1]
     assert finding["name"] == "returned[0]['W']"
+
+
+def test_a_library_that_no_way_leads_to_is_a_finding(tmp_path):
+    """Checked with NumPy's arrays, such a port would only seem to be right. It can say how arrays come and go."""
+    (tmp_path / "unheard_of.py").write_text(LIBRARY.replace("def tensor(a)", "def secret(a)"))
+    (tmp_path / "sgd.py").write_text(SGD)
+    finding = check("optimizers/sgd", tmp_path / "sgd.py")["finding"]
+    assert finding["kind"] == "import"
+    assert "no function of unheard_of makes an array" in finding["line"]
+    (tmp_path / "sgd.py").write_text(f"{SGD}\n_array = unheard_of.secret\n")
+    right(check("optimizers/sgd", tmp_path / "sgd.py"))
 
 
 def test_ways_to_numpy():

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from shared import backends, catalogue, checkpoints, cli, demo, recipes, training
 from shared.comparing import difference, flatten
+from shared.data import diabetes
 from shared.data.diabetes import load_diabetes
 from shared.data.mnist import load_digits
 from shared.recipes import Budget, Run
@@ -32,17 +34,14 @@ def write_idx(path, array):
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
-    """A folder with the first 600 + 300 images of MNIST."""
+    """A folder with the first 600 + 300 images of MNIST, and the other data that recipes ask for."""
     folder, digits = tmp_path_factory.mktemp("small"), load_digits()
     for part, images, labels in (("train", *digits[:2]), ("t10k", *digits[2:])):
         n = 600 if part == "train" else 300
         write_idx(folder / f"{part}-images-idx3-ubyte", images[:n])
         write_idx(folder / f"{part}-labels-idx1-ubyte", labels[:n])
+    shutil.copy(diabetes.EMBEDDED, folder)
     return folder
-
-
-def own_data(path, small):
-    return None if path == "intro/linear_regression" else small
 
 
 # --- every recipe -----------------------------------------------------------------------------------------
@@ -52,7 +51,7 @@ def own_data(path, small):
 def test_every_recipe_runs_on_every_backend(path, small, tmp_path):
     losses = {}
     for backend in BACKENDS:
-        result = train(path, backend, steps=3, data=own_data(path, small), out=tmp_path / backend)
+        result = train(path, backend, steps=3, data=small, out=tmp_path / backend)
         assert {file.name for file in result.files} == {file.name for file in (tmp_path / backend).iterdir()}
         assert json.loads((tmp_path / backend / RESULT).read_text()) == result.record
         assert [len(values) for values in result.history.values()] == [3] * len(result.history)
@@ -67,7 +66,7 @@ def test_every_recipe_runs_on_every_backend(path, small, tmp_path):
 def test_batches_depend_on_seed_and_step_alone(path, small):
     recipe = catalogue.companion("recipes", path)
     run = Run("numpy", recipe.BUDGETS["quick"], 7, "float32")
-    data = recipe.load(run, own_data(path, small))
+    data = recipe.load(run, small)
     steps = [0, 1, 2, 3, 4, 50]
     forward = [recipe.batch(run, data, i) for i in steps]
     recipes._shuffled.cache_clear()
@@ -157,11 +156,14 @@ def child(*arguments):
     return subprocess.Popen([sys.executable, *arguments], env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition, process, seconds=60):
+def wait_for(condition, process, seconds=240):
+    """Waits until condition() holds; the process, which is to bring it about, must not end before."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < end
+        if time.monotonic() > end:
+            process.kill()
+            raise TimeoutError(f"nothing came of {process.args} in {seconds} s")
         time.sleep(0.01)
 
 
@@ -475,8 +477,6 @@ def test_diabetes_is_scikit_learns():
 
 
 def test_altered_diabetes_data(tmp_path, monkeypatch):
-    from shared.data import diabetes
-
     (tmp_path / "diabetes.csv.gz").write_bytes(diabetes.EMBEDDED.read_bytes() + b"\0")
     monkeypatch.setattr(diabetes, "EMBEDDED", tmp_path / "diabetes.csv.gz")
     with pytest.raises(ValueError, match=r"diabetes.csv.gz: altered: found SHA-256 [0-9a-f]{64}, expected"):

@@ -7,9 +7,9 @@
     z_L = a_{L-1} W_L + b_L                                (5)   logits
     loss = -1/N Σ_n log softmax(z_L)_label(n)              (6)
 
-Shapes: dropout takes two arrays of one shape, whatever it is, mask m being boolean. The network: x (N, D), labels (N,)
-    integers from 0 to K-1; params is a tuple of L layers W_l (D_{l-1}, D_l), b_l (D_l,); masks a tuple of L arrays,
-    the first for x, the others for the hidden layers: masks[l] is (N, D_l).
+Shapes: dropout takes two arrays of one shape, whatever it is, mask m being boolean. The network: x (N, D), labels
+    (N,) integers from 0 to K-1; params is a tuple of L layers W_l (D_{l-1}, D_l), b_l (D_l,); masks a tuple of L
+    arrays, the first for x, the others for the hidden layers: masks[l] is (N, D_l).
 
 Units: the loss is in nats per example.
 

@@ -22,7 +22,7 @@ Step = Callable[[], Any]
 
 # How the steps of each side are called where a benchmark does not say otherwise: the way that measured fastest.
 FASTEST = {"numpy": "eager", "torch": "compile", "tf": "xla", "nn": "eager", "keras": "xla"}
-MODES = {"eager": "", "compile": "torch.compile", "function": "tf.function", "xla": "tf.function, XLA"}
+MODES = {"eager": "", "compile": "torch.compile", "function": "tf.function", "xla": "XLA"}
 
 
 NONE = MappingProxyType({})
@@ -290,6 +290,7 @@ def compiled(backend: str, step: Callable, mode: str) -> Callable:
     if mode == "compile":
         import torch
 
+        torch._dynamo.reset()  # it gives up on a function that it has compiled eight times
         torch._dynamo.config.trace_autograd_ops = True  # the gradient becomes part of the compiled graph
     return step if mode == "eager" else backends.get(backend).compile(step, jit=mode != "function")
 

@@ -10,9 +10,9 @@
     z = r W_s + b_s                                        (8)   and logits
     loss = -1/N Σ_n log softmax(z)_label(n)                (9)
 
-Shapes: x (N, D_in), W (D_in, D_out), b (D_out,); masks (N, D_in, D_out) and (N, D_out), boolean, one for each example,
-    or (D_in, D_out) and (D_out,), one for the whole batch; normals ε (Z, N, D_out). The network: x (N, D), features
-    (N, F), hidden units (N, H), labels (N,) integers from 0 to K-1.
+Shapes: x (N, D_in), W (D_in, D_out), b (D_out,); masks (N, D_in, D_out) and (N, D_out), boolean, one for each
+    example, or (D_in, D_out) and (D_out,), one for the whole batch; normals ε (Z, N, D_out). The network: x (N, D),
+    features (N, F), hidden units (N, H), labels (N,) integers from 0 to K-1.
 
 Units: the loss is in nats per example.
 

@@ -20,7 +20,8 @@ def benchmarks(draw, dense, images):
 
 def _benchmark(draw, shape, contiguous):
     n_channels = shape[-1]
-    params, state = BatchNormParams(draw(n_channels), draw(n_channels)), BatchNormState(draw(n_channels), np.ones_like(draw(n_channels)))
+    params = BatchNormParams(draw(n_channels), draw(n_channels))
+    state = BatchNormState(draw(n_channels), np.ones(n_channels, np.float32))
     x, dy = draw(*shape), draw(*shape)
     return Benchmark(
         f"batch_norm {shape}" + " and torch (N, C, H, W)" * contiguous,

@@ -1,4 +1,7 @@
-"""DropConnect with one mask for each example, forward and backward. No framework has such a layer: einsum stands in."""
+"""DropConnect with one mask for each example, forward and backward.
+
+No framework has such a layer: einsum stands in.
+"""
 
 from numpy_impl.regularization.dropconnect import DropConnectMasks, DropConnectParams
 from shared.benchmarks import gradients, keras_gradients

@@ -1,4 +1,4 @@
-"""Dropout, forward and backward, the drawing of the mask included, against torch.nn.Dropout and keras.layers.Dropout."""
+"""Dropout, forward and backward, the drawing of the mask included, against torch.nn.Dropout and Keras's layer."""
 
 import numpy as np
 

@@ -49,7 +49,7 @@ def nasty(draw):
     yield case("constant rows", np.ones((1, 4)) * [[7.0], [0.0], [-3.0]])
     yield case("mean 1e6", 1e6 + draw(4, 8), tolerance=1e-8)
     params = LayerNormParams(draw(8).astype("float32"), draw(8).astype("float32"))
-    far = (1e6 + draw(4, 8)).astype("float32")  # eight values, a sixteenth apart: 10 % is what float32 can give
+    far = (1e6 + draw(4, 8)).astype("float32")  # in steps of 1/16, as the mean is
     args, name = (params, far), "mean 1e6, float32"
     yield Case("layer_norm", args, torch_layer_norm, USUAL, name=name, dtype="float32", tolerance=0.1)
     yield case("tiny values", 1e-150 * draw(3, 4))
@@ -72,7 +72,7 @@ def bad(draw):
 MUTANTS = [
     Mutant("var = np.vecdot(x_hat, x_hat)[..., None] / x.shape[-1]",
            "var = np.vecdot(x, x)[..., None] / x.shape[-1] - mean * mean",
-           "The variance in one pass, E[x²] - μ²: at a mean of 1e6 nothing but rounding is left, even negative values."),
+           "The variance in one pass, E[x²] - μ²: at a mean of 1e6 only rounding is left, even negative values."),
     Mutant("var = np.vecdot(x_hat, x_hat)[..., None] / x.shape[-1]",
            "var = np.vecdot(x_hat, x_hat)[..., None] / max(1, x.shape[-1] - 1)",
            "The unbiased variance (torch.var's default): outputs too small by √((C-1)/C)."),

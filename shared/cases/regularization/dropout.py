@@ -118,8 +118,8 @@ def bad(draw):
 
 MUTANTS = [
     Mutant("mask * (scale * x)", "mask * x",
-           "The paper's own form, unscaled in training: without weights that shrink in evaluation, every unit is then "
-           "larger than any was in training."),
+           "The paper's own form, unscaled in training: unless the weights shrink for evaluation, every unit then "
+           "gets a larger sum than it was trained with."),
     Mutant("scale = 1 / (1 - p) if p < 1 else 0.0", "scale = 1 / p if p > 0 else 0.0",
            "p taken for the probability to keep, as the paper has it: a part of 1 - p is kept and scaled by 1 / p."),
     Mutant("scale = 1 / (1 - p) if p < 1 else 0.0", "scale = 1 - p",
@@ -137,12 +137,14 @@ MUTANTS = [
     Mutant("return u < 1 - p", "return u < p", "p taken for the probability to keep."),
     Mutant("return u < 1 - p", "return u >= p",
            "ONNX's rule: as often as ours, but another mask from the same uniforms, so nothing can be replayed."),
-    Mutant("a, drop_cache = dropout(h, mask, p=p)  # (4)", "a, drop_cache = dropout(h, mask, p=p_input)  # (4)",
+    Mutant("a, drop_cache = dropout(h, mask, p=p)  # (4)",
+           "a, drop_cache = dropout(h, mask, p=p_input)  # (4)",
            "The hidden units dropped as rarely as the inputs."),
     Mutant("a, drop_cache = dropout(h, mask, p=p)  # (4)",
            "a, drop_cache = dropout(h, np.broadcast_to(mask[:1], h.shape), p=p)  # (4)",
            "One mask for the whole batch: every example switches off the same units."),
-    Mutant("d_z, drop_cache = relu_backward(d_h, z, h), before", "d_z, drop_cache = relu_backward(d_h, z, h), drop_cache",
+    Mutant("d_z, drop_cache = relu_backward(d_h, z, h), before",
+           "d_z, drop_cache = relu_backward(d_h, z, h), drop_cache",
            "The mask of the layer above used again on the way back."),
     Mutant("caches.append((a, z, h, drop_cache))", "caches.append((h, z, h, drop_cache))",
            "The weights' gradient from what the layer gave instead of from what it got."),

@@ -13,7 +13,7 @@ from shared.backends import get, module, to_backend, to_numpy
 from shared.data.diabetes import load_diabetes
 from shared.recipes import State
 
-COLORS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#222222", "#5fa8d3", "#e59572", "#7fb069", "#999999")
+COLORS = tuple(f"C{k}" for k in range(10))
 
 
 class Data(NamedTuple):
@@ -53,7 +53,7 @@ def step(run, penalty, strengths):
         new, losses = [], []
         for strength, params in zip(strengths, state.params, strict=True):
             loss, grads = value_and_grad(params, X, y)
-            extra, (slopes,) = adapter.vjp(regularizer, (params,), {"strength": strength}, lambda value: 0 * value + 1)
+            extra, (slopes,) = adapter.vjp(regularizer, (params,), {"strength": strength}, one_like)
             grads = grads._replace(w=grads.w + slopes.w)
             curvature = 1 / run.budget.lr + (strength if penalty == "l2" else 0)
             new.append(sgd.sgd_update(grads, sgd.SGDState(), params, lr=shrink / curvature)[0])
@@ -66,6 +66,10 @@ def step(run, penalty, strengths):
 def path(run, data, state, strengths):
     reached = to_numpy(run.backend, state.params)
     return Path(np.asarray(strengths), np.stack([params.w for params in reached]), data.names)
+
+
+def one_like(value):
+    return 0 * value + 1
 
 
 def centred(data):

@@ -15,7 +15,7 @@ BUDGETS = {
     "quick": Budget(steps=2000, batch=0, lr=0.2),
     "full": Budget(steps=20_000, batch=0, lr=0.2),
 }
-STRENGTHS = tuple(float(x) for x in np.geomspace(0.01, 1000, 16))
+STRENGTHS = tuple(float(x) for x in np.geomspace(0.01, 1000, 12))
 
 
 def init(run, data):

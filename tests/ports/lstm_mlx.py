@@ -1,0 +1,121 @@
+"""Long short-term memory (LSTM), and a classifier of sequences on top of it.
+
+    z_t     = x_t W_x + h_{t-1} W_h + b         (1)   blocks i | f | g | o, each (N, H)
+    i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
+    g       = tanh(z_g)                         (3)   candidate
+    c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
+    h_t     = o ⊙ tanh(c_t)                     (5)   output
+    logits  = h_T W_y + b_y                     (6)   the classifier, on the last output
+    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (7)
+
+Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); outputs hs (T, N, H) and the
+    last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to K-1.
+
+Units: the loss is in nats per sequence.
+
+Variant: forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias (PyTorch's two are added up; Keras
+    has the same order and one bias; ONNX has i, o, f, c). lstm_init draws Glorot-uniform weights and sets the forget
+    gate's bias to 1, the other biases to 0.
+
+Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
+    loss), or if a label is negative or at least K.
+
+Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhuber & Cummins, Neural Computation 12
+    (2000), for the forget gate; Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329, for this form; Jozefowicz,
+    Zaremba & Sutskever, ICML 2015, for the forget bias.
+"""
+
+# A port of recurrent/lstm. Check it with: triptych check recurrent/lstm --impl THIS_FILE
+# Every `raise NotImplementedError` gives way to code; the comments above it name the lines that
+# compute an equation. Keep their names, and the numbers at their ends: so the check can tell in which
+# equation, step and element a port goes wrong.
+# Gradients are taken by the library where Triptych knows how (JAX, MLX, PyTorch, TensorFlow);
+# elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and
+# f_backward(cache, d_outputs) -> d_args.
+# The columns import from their siblings: losses, activations.sigmoid, activations.tanh, initializers.glorot_uniform.
+
+from typing import NamedTuple
+
+import mlx.core as mx
+from mlx.core import array as Array
+from mlx.core import sigmoid
+from numpy.random import Generator
+
+
+class LSTMParams(NamedTuple):
+    W_x: Array  # (D, 4*H)
+    W_h: Array  # (H, 4*H)
+    b: Array  # (4*H,)
+
+
+class LSTMState(NamedTuple):
+    h: Array  # (N, H)
+    c: Array  # (N, H)
+
+
+class LSTMClassifierParams(NamedTuple):
+    lstm: LSTMParams
+    W_y: Array  # (H, K)
+    b_y: Array  # (K,)
+
+
+def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
+    zeros, ones = mx.zeros(n_hidden, getattr(mx, dtype)), mx.ones(n_hidden, getattr(mx, dtype))
+    return LSTMParams(
+        W_x=_glorot_uniform(rng, n_inputs, 4 * n_hidden, dtype),
+        W_h=_glorot_uniform(rng, n_hidden, 4 * n_hidden, dtype),
+        b=mx.concatenate([zeros, ones, zeros, zeros]),
+    )
+
+
+def _glorot_uniform(rng, n_in, n_out, dtype):
+    bound = (6 / (n_in + n_out)) ** 0.5
+    return mx.array(rng.uniform(-bound, bound, (n_in, n_out)), getattr(mx, dtype))
+
+
+def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
+    zeros = mx.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
+    return LSTMState(zeros, zeros)
+
+
+def lstm_classifier_init(
+    rng: Generator, n_inputs: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
+) -> LSTMClassifierParams:
+    return LSTMClassifierParams(
+        lstm=lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
+        W_y=_glorot_uniform(rng, n_hidden, n_classes, dtype),
+        b_y=mx.zeros(n_classes, getattr(mx, dtype)),
+    )
+
+
+def _cell(W_h, z_x, state):
+    z = z_x + state.h @ W_h  # (1)
+    i, f, g, o = mx.split(z, 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), mx.tanh(g), sigmoid(o)  # (2) (3)
+    c = f * state.c + i * g  # (4)
+    return LSTMState(o * mx.tanh(c), c)  # (5)
+
+
+def lstm(params: LSTMParams, xs: Array, state: LSTMState) -> tuple[Array, LSTMState]:
+    # xs (T, N, D), returns (T, N, H)
+    zs = xs @ params.W_x + params.b  # (1)
+
+    hs = []
+    for z in zs:
+        state = _cell(params.W_h, z, state)
+        hs.append(state.h)
+    hs = mx.stack(hs)
+    return hs, state
+
+
+def lstm_classifier(params: LSTMClassifierParams, xs: Array) -> Array:
+    # xs (T, N, D), returns (N, K)
+    _, state = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
+    return state.h @ params.W_y + params.b_y  # (6)
+
+
+def lstm_classifier_loss(params: LSTMClassifierParams, xs: Array, labels: Array) -> Array:
+    # xs (T, N, D), labels (N,) integers, returns ()
+    logits = lstm_classifier(params, xs)
+    log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+    return -mx.mean(mx.take_along_axis(log_p, labels[:, None], axis=-1))  # (7)
