@@ -62,8 +62,8 @@ def check(
     two backends, hand-written gradients against finite differences, mutants caught, nasty cases, bad inputs.
 
     With --impl, a port is compared with the NumPy column, in a process of its own: outputs, shapes, dtype, gradients
-    (its own _backward functions, or the autodiff of JAX, MLX, PyTorch or TensorFlow). The first equation that is wrong is
-    named. `triptych port` writes the file to begin with.
+    (its own _backward functions, or the autodiff of JAX, MLX, PyTorch or TensorFlow). The first equation that is
+    wrong is named. `triptych port` writes the file to begin with.
 
     Examples: triptych check lstm · triptych check --all --json · triptych check lstm --impl my_lstm.py --case lstm
     """

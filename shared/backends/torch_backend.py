@@ -43,7 +43,11 @@ def value_and_grad(fn):
 
 
 def compile(step, jit=True):
-    return torch.compile(step, dynamic=False) if jit else step
+    if not jit:
+        return step
+    torch._dynamo.reset()  # it gives up on a function that it has compiled eight times
+    torch._dynamo.config.trace_autograd_ops = True  # the gradient becomes part of the compiled graph
+    return torch.compile(step, dynamic=False)
 
 
 def device(name):

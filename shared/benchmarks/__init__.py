@@ -287,11 +287,6 @@ def _keras_update(optimizer, params, grads, mode):
 
 
 def compiled(backend: str, step: Callable, mode: str) -> Callable:
-    if mode == "compile":
-        import torch
-
-        torch._dynamo.reset()  # it gives up on a function that it has compiled eight times
-        torch._dynamo.config.trace_autograd_ops = True  # the gradient becomes part of the compiled graph
     return step if mode == "eager" else backends.get(backend).compile(step, jit=mode != "function")
 
 

@@ -11,16 +11,16 @@
     z_L = a_{L-1} W_L + b_L                                (9)   logits
     loss = -1/N Σ_n log softmax(z_L)_label(n)              (10)
 
-Shapes: x and y (..., C) with any leading axes, so (N, C) and (N, H, W, C) alike; γ, β, μ, σ² (C,). The network: x (N, D),
-    labels (N,) integers from 0 to K-1; one state for each hidden layer.
+Shapes: x and y (..., C) with any leading axes, so (N, C) and (N, H, W, C) alike; γ, β, μ, σ² (C,). The network: x
+    (N, D), labels (N,) integers from 0 to K-1; one state for each hidden layer.
 
 Units: γ, β, y: whatever the next layer takes; ε in the square of x's unit. The loss is in nats per example.
 
-Variant: ε inside the root. The biased variance normalises, the unbiased one goes into the running statistics, and m is
-    the weight of the new (the paper, PyTorch; Keras's and ONNX's momentum is 1 - m, their running variance biased,
-    Keras's ε 1e-3). The variance takes a second pass over x: E[x²] - μ² cancels. Gradients are those of the function
-    as it stands: of y through μ and σ², and of the new running statistics where a loss depends on them.
-    The network has no bias before a normalization, which would take it away. Its loss is that of training.
+Variant: ε inside the root. The biased variance normalizes, the unbiased one goes into the running statistics, and m
+    is the weight of the new (the paper, PyTorch; Keras's and ONNX's momentum is 1 - m, their running variance
+    biased, Keras's ε 1e-3). The variance takes a second pass over x: E[x²] - μ² cancels. Gradients are
+    those of the function as it stands: of y through μ and σ², and of the new running statistics where a loss depends
+    on them. The network has no bias before a normalization, which would take it away; its loss is that of training.
 
 Raises: ValueError if sizes or dtypes disagree, if training sees less than two values per channel, if m is outside
     [0, 1] or ε not positive, if a variance is negative, or if a label is negative or at least K.
