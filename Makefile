@@ -11,6 +11,10 @@ PYTHON  ?= $(shell for p in python3.11 python3; do \
 BIN     := .venv/bin
 PYTEST  := pytest -n 2 -m "not full"
 
+# Two test processes share the cores: with threads of their own on top, each would wait for the other.
+test test-full test-numpy test-torch test-tf: export OMP_NUM_THREADS = 1
+test test-full test-numpy test-torch test-tf: export OPENBLAS_NUM_THREADS = 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train bench fixtures readme \
         lint format clean need-algo compare site chromium

@@ -44,10 +44,10 @@ def linear_regression(params: LinearRegressionParams, X: Float[Array, "N D"]) ->
     return X @ params.w + params.b, (params, X)  # (1)
 
 
-def linear_regression_backward(cache, d_prediction):
+def linear_regression_backward(cache, d_prediction, *, params_only=False):
     params, X = cache
     d_params = LinearRegressionParams(w=X.T @ d_prediction, b=np.sum(d_prediction))  # through (1)
-    return d_params, np.outer(d_prediction, params.w)
+    return d_params, None if params_only else np.outer(d_prediction, params.w)
 
 
 @checked(N=1)
@@ -59,10 +59,10 @@ def linear_regression_loss(
     return loss, (cache, loss_cache)
 
 
-def linear_regression_loss_backward(cache, d_loss):
+def linear_regression_loss_backward(cache, d_loss, *, params_only=False):
     cache, loss_cache = cache
     d_prediction, d_y = losses.mse_backward(loss_cache, d_loss)  # through (2)
-    return *linear_regression_backward(cache, d_prediction), d_y
+    return *linear_regression_backward(cache, d_prediction, params_only=params_only), d_y
 
 
 @checked(N=1)

@@ -40,10 +40,10 @@ def logistic_regression(params: LogisticRegressionParams, X: Float[Array, "N D"]
     return X @ params.w + params.b, (params, X)  # (1)
 
 
-def logistic_regression_backward(cache, d_logits):
+def logistic_regression_backward(cache, d_logits, *, params_only=False):
     params, X = cache
     d_params = LogisticRegressionParams(w=X.T @ d_logits, b=np.sum(d_logits))  # through (1)
-    return d_params, np.outer(d_logits, params.w)
+    return d_params, None if params_only else np.outer(d_logits, params.w)
 
 
 @checked(N=1)
@@ -55,7 +55,7 @@ def logistic_regression_loss(
     return loss, (cache, loss_cache)
 
 
-def logistic_regression_loss_backward(cache, d_loss):
+def logistic_regression_loss_backward(cache, d_loss, *, params_only=False):
     cache, loss_cache = cache
     d_logits, d_y = losses.binary_cross_entropy_backward(loss_cache, d_loss)  # through (2)
-    return *logistic_regression_backward(cache, d_logits), d_y
+    return *logistic_regression_backward(cache, d_logits, params_only=params_only), d_y

@@ -86,7 +86,7 @@ MUTANTS = [
            "Without centring the columns, the line is forced through the origin's neighbourhood."),
     Mutant("Q.T @ (y - mean_y)", "Q.T @ y + mean_y", "The target must be centred as the features are."),
     Mutant("mean_y - mean_x @ w", "mean_y", "The intercept is the mean of y only if every feature has mean zero."),
-    Mutant("return *linear_regression_backward(cache, d_prediction), d_y",
-           "return *linear_regression_backward(cache, d_prediction), -d_y",
+    Mutant("return *linear_regression_backward(cache, d_prediction, params_only=params_only), d_y",
+           "return *linear_regression_backward(cache, d_prediction, params_only=params_only), -d_y",
            "The target pulls in the direction opposite to the prediction."),
 ]  # fmt: skip
