@@ -1,12 +1,15 @@
 """Weights to torch.nn, Keras and ONNX and back: outputs and gradients after the trip, and the trip itself."""
 
 import inspect
+import re
+import sys
 
 import numpy as np
 import optree
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from shared import backends, catalogue, native
+from shared import backends, catalogue, cli, native
 from shared.cases import Draw
 from shared.comparing import difference, flatten
 
@@ -257,3 +260,99 @@ def test_the_start_of_an_optimizer_of_torch_is_ours(path, i):
     assert difference(flatten(got, "state"), flatten(init(params, **kept), "state")).error == 0
     with pytest.raises(ValueError, match="parameters of shapes"):
         native_module.from_torch(optimizer, {**params, "more": params["b"]})
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """run("export", "lstm", ...) -> (exit status, stdout, stderr)"""
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["triptych", *map(str, args)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+KINDS = list({(path, catalogue.companion("native", path).KINDS[f]): (path, f) for path, f in MODELS}.values())
+SUFFIX = {"torch": "safetensors", "keras": "keras"}
+
+
+@pytest.mark.parametrize("library", ["torch", *[name for name in LIBRARIES if name == "keras"]])
+@pytest.mark.parametrize(("path", "function"), KINDS)
+def test_files_go_there_and_back(path, function, library, run, tmp_path):
+    weights = native.leaves(example(path, function)[1])
+    ours, back = tmp_path / "ours.safetensors", tmp_path / "back.safetensors"
+    theirs = tmp_path / f"theirs.{SUFFIX[library]}"
+    save_file({name: np.asarray(x, order="C") for name, x in weights.items()}, ours)
+    status, out, err = run("export", path, ours, "--to", library, "--out", theirs)
+    assert (status, err) == (0, ""), err
+    assert f"of {path} for {library}" in out
+    status, out, err = run("import", path, theirs, "--from", library, "--out", back)
+    assert (status, err) == (0, ""), err
+    assert difference(load_file(back), weights, "float64").error == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted({ours.name, theirs.name, back.name})
+
+
+@pytest.mark.parametrize(("path", "function"), [("recurrent/lstm", "lstm_classifier"), ("intro/mlp", "mlp")])
+def test_a_checkpoint_becomes_an_onnx_model(path, function, run, tmp_path):
+    import onnxruntime
+
+    _, weights, inputs, case = example(path, function)
+    state = {"params": weights, "optimizer": {"m": weights}}
+    names = {name.replace("['", ".").replace("']", ""): x for name, x in flatten(state, "state").items()}
+    file, out = tmp_path / "checkpoint.safetensors", tmp_path / "model.onnx"
+    save_file({n: np.asarray(x, order="C") for n, x in names.items()} | {"history.loss": np.zeros(3)}, file)
+    extra = ["--set", "activation=sigmoid"] if path == "intro/mlp" else []
+    status, _, err = run("export", path, file, "--to", "onnx", "--out", out, *extra)
+    assert (status, err) == (0, ""), err
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    got = session.run(None, {session.get_inputs()[0].name: np.float32(inputs[0])})[0]
+    single = optree.tree_map(np.float32, case.args)
+    wanted = backends.get("numpy").call(getattr(backends.module("numpy", path), function), single, case.static)
+    assert difference({"logits": got}, {"logits": wanted}, "float32").error <= 1e-6
+
+
+def test_what_is_wrong_is_one_line(run, tmp_path):
+    good, cut, other = (tmp_path / f"{name}.safetensors" for name in ("good", "cut", "other"))
+    weights = native.leaves(example("intro/softmax_regression", "softmax_regression")[1])
+    save_file(weights, good)
+    cut.write_bytes(good.read_bytes()[:-8])
+    save_file({"W": weights["W"], "b": np.zeros(7)}, other)
+    out, onnx = tmp_path / "out.safetensors", tmp_path / "out.onnx"
+    before = sorted(tmp_path.iterdir())
+    for args, says in (
+        (("export", "softmax_regression", cut, "--to", "torch", "--out", out), "not a whole safetensors file"),
+        (("export", "softmax_regression", tmp_path / "no", "--to", "torch", "--out", out), "not a whole safetensors"),
+        (("export", "softmax_regression", other, "--to", "torch", "--out", out), r"b has shape \(7,\)"),
+        (("export", "lstm", good, "--to", "torch", "--out", out), "W_x is missing, or lstm.W_x is missing"),
+        (("export", "mlp", good, "--to", "torch", "--out", out), "W has no place"),
+        (("export", "softmax_regression", good, "--to", "jax", "--out", out), "--to is 'jax', expected torch, keras"),
+        (("export", "softmax_regression", good, "--to", "onnx", "--out", out), "ends in .onnx"),
+        (
+            ("export", "softmax_regression", good, "--to", "onnx", "--out", onnx, "--set", "a=1"),
+            "--set a=1: expected",
+        ),
+        (("export", "adam", good, "--to", "torch", "--out", out), "has a state and no weights"),
+        (("export", "dropout", good, "--to", "torch", "--out", out), "has no counterpart"),
+        (("import", "softmax_regression", good, "--from", "torch", "--out", out), "'weight' is missing"),
+        (("import", "softmax_regression", good, "--from", "onnx", "--out", out), "--from is 'onnx'"),
+        (
+            ("export", "softmax_regression", good, "--to", "torch", "--out", tmp_path / "no" / "o.safetensors"),
+            "written",
+        ),
+    ):
+        status, printed, err = run(*args)
+        assert status == 1, args
+        assert printed == ""
+        assert err.count("\n") == 1, err
+        assert re.search(says, err), err
+    assert sorted(tmp_path.iterdir()) == before

@@ -95,7 +95,7 @@ def onnx_model(nodes: list[tuple], weights: dict[str, np.ndarray], inputs: dict[
         return onnx.numpy_helper.from_array(np.ascontiguousarray(x, "f4" if x.dtype.kind == "f" else None), name)
 
     made = [onnx.helper.make_node(op, names(ins), names(outs), **dict(*more)) for op, ins, outs, *more in nodes]
-    initial = [stored(name, x) if x.ndim else stored(name, x.reshape(1)) for name, x in weights.items()]
+    initial = [stored(name, x) for name, x in weights.items()]
     graph = onnx.helper.make_graph(made, "triptych", described(inputs), described(outputs), initial)
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     model = onnx.helper.make_model(graph, producer_name="triptych", opset_imports=opsets, ir_version=IR)

@@ -2,7 +2,7 @@
 
     to_torch(state, params, *, lr, ...)   a torch.optim optimizer at this state, with copies of the leaves of `params`
                                           as its parameters, in the order of optree's leaves
-    from_torch(optimizer, like)           (params, state): its parameters and state in trees of the structure of `like`
+    from_torch(optimizer, like)           (params, state) of an optimizer, in trees of the structure of `like`
 
 torch counts the steps of every parameter; here one number is for all. Trees of any structure go over, weights of a
 network as they are here: for the parameters of a torch.nn.Module, send a moment through `to_torch_weights` of the
