@@ -116,9 +116,10 @@ def _check(option: str, library: str, suffixes: dict[str, tuple], file: Path):
         raise ValueError(f"{option} is {library!r}, expected {', '.join(suffixes)}")
     if not file.name.endswith(suffixes[library]):
         raise ValueError(f"'{file}' is for {library}, expected a name that ends in {' or '.join(suffixes[library])}")
-    for name, package, extra in (("keras", "keras", "triptych[tf]"), ("onnx", "onnx", "onnx")):
-        if library == name and not importlib.util.find_spec(package):
-            raise ValueError(f"{name} is not installed: pip install '{extra}'")
+    if library == "keras":
+        backends.get("tf")  # says what is missing; and torch must be imported before TensorFlow
+    if library == "onnx" and not importlib.util.find_spec("onnx"):
+        raise ValueError("--to onnx needs onnx, which is not installed: pip install onnx")
 
 
 def _options(fn, given: list[str] | None) -> dict[str, Any]:
@@ -157,7 +158,6 @@ def _keras_bytes(model, out: Path) -> bytes:
 
 
 def _keras_model(file: Path):
-    backends.get("tf")  # torch must be imported before TensorFlow
     import keras
 
     if not file.is_file():

@@ -9,7 +9,7 @@ import optree
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from shared import backends, catalogue, cli, native
+from shared import backends, catalogue, cli, cli_native, native
 from shared.cases import Draw
 from shared.comparing import difference, flatten
 
@@ -319,6 +319,16 @@ def test_a_checkpoint_becomes_an_onnx_model(path, function, run, tmp_path):
     single = optree.tree_map(np.float32, case.args)
     wanted = backends.get("numpy").call(getattr(backends.module("numpy", path), function), single, case.static)
     assert difference({"logits": got}, {"logits": wanted}, "float32").error <= 1e-6
+
+
+def test_a_checkpoint_of_batch_norm_has_its_statistics_elsewhere(tmp_path):
+    _, weights, _, _ = example("normalization/batch_norm", "batch_norm_mlp")
+    named = {f"state.normalized.{name}": x for name, x in native.leaves(weights).items() if name.startswith("params")}
+    named |= {f"state.running{n}": x for n, x in native.leaves(weights.states).items()}
+    file = tmp_path / "checkpoint.safetensors"
+    save_file({n: np.asarray(x, order="C") for n, x in named.items()} | {"history.loss": np.zeros(3)}, file)
+    back = cli_native.read("normalization/batch_norm", file)
+    assert difference(flatten(back, "w"), flatten(weights, "w")).error == 0
 
 
 def test_what_is_wrong_is_one_line(run, tmp_path):
