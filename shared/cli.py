@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared import backends, catalogue, cli_bench, cli_compare, cli_port, cli_trace, cli_train
+from shared import backends, catalogue, cli_bench, cli_compare, cli_native, cli_port, cli_trace, cli_train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -148,6 +148,8 @@ app.command()(cli_train.demo)
 app.command()(cli_bench.bench)
 app.command()(cli_trace.trace)
 app.command()(cli_port.port)
+app.command()(cli_native.export)
+app.command("import")(cli_native.import_)
 app.command()(cli_compare.compare)
 app.command()(cli_compare.site)
 

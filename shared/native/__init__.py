@@ -1,0 +1,138 @@
+"""Weights to and from torch.nn and Keras layers, and to ONNX: `shared/native/<path>.py` holds
+
+    KINDS                        by public function, the type of the weights that go over: a NamedTuple or a tuple of
+                                 them. If a function takes a state as well, the NamedTuple has its arguments as fields
+    to_torch_weights(weights)    {torch's name: array}, without needing torch
+    from_torch(source)           the weights of a torch.nn.Module, or of a mapping from torch's names to arrays
+    to_torch(weights, **options) a torch.nn.Module
+    to_keras_weights(weights)    arrays in the order of Keras's `get_weights`, without needing Keras
+    from_keras(source)           the weights of a Keras model or layer, or of a list of arrays in that order
+    to_keras(weights, **options) a Keras model
+    to_onnx(weights, **options)  an ONNX model, float32
+
+and where inputs or outputs look different there, `run_torch`, `run_keras` and `run_onnx`, of (function, model,
+*inputs), which take and give what our function does. For optimizers see `shared.native.optimizers`.
+
+Arrays keep their dtype, float32 or float64; a trip there and back returns the same bits. What does not fit is a
+ValueError that names the tensor.
+"""
+
+from typing import Any, get_args
+
+import numpy as np
+
+from shared.comparing import flatten
+from shared.shapes import checked
+
+OPSET, IR = 20, 10  # of ONNX: the first opset with Gelu, and the file version that belongs to it
+
+
+# --- torch ----------------------------------------------------------------------------------------------------
+
+
+def arrays(source) -> dict[str, np.ndarray]:
+    """The tensors of a torch.nn.Module, or of a mapping of torch tensors or arrays, as NumPy arrays by name."""
+    named = source.state_dict() if hasattr(source, "state_dict") else source
+    return {name: np.asarray(x.detach().cpu() if hasattr(x, "detach") else x) for name, x in named.items()}
+
+
+def take(weights: dict[str, np.ndarray], *names: str) -> list[np.ndarray]:
+    """The tensors of these names; ValueError if one is missing or there are others."""
+    for name in [*names, *weights]:
+        if name not in weights:
+            raise ValueError(f"tensor {name!r} is missing, there are: {', '.join(weights) or 'none'}")
+        if name not in names:
+            raise ValueError(f"tensor {name!r} has no counterpart, expected only {', '.join(names)}")
+    return [weights[name] for name in names]
+
+
+def loaded(module, weights: dict[str, np.ndarray]):
+    """A torch.nn.Module in the dtype of these weights, and with them."""
+    import torch
+
+    tensors = {name: torch.from_numpy(np.array(x, order="C")) for name, x in weights.items()}
+    module.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))
+    module.load_state_dict(tensors)
+    return module
+
+
+# --- Keras ----------------------------------------------------------------------------------------------------
+
+
+def listed(source, count: int | None = None) -> list[np.ndarray]:
+    """The weights of a Keras model or layer, or of a list of arrays; ValueError if there are not `count`."""
+    weights = [np.asarray(x) for x in (source.get_weights() if hasattr(source, "get_weights") else source)]
+    if count is not None and len(weights) != count:
+        raise ValueError(f"there are {len(weights)} arrays of weights, expected {count}")
+    return weights
+
+
+def sequential(n_features: int, layers: list, weights: list[np.ndarray]):
+    """A Keras model of (N, n_features) inputs with these layers and weights."""
+    import keras
+
+    model = keras.Sequential([keras.Input((n_features,), dtype=str(weights[0].dtype)), *layers])
+    model.set_weights(weights)
+    return model
+
+
+# --- ONNX -----------------------------------------------------------------------------------------------------
+
+
+def onnx_model(nodes: list[tuple], weights: dict[str, np.ndarray], inputs: dict[str, list], outputs: dict[str, list]):
+    """An ONNX model, checked. nodes: (operation, inputs, outputs) or, with attributes, a dict as fourth; - is an
+    input left out. weights by name, floats become float32. inputs and outputs: their shapes, a string for a size
+    that may vary."""
+    import onnx
+
+    def described(shapes):
+        return [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, s) for name, s in shapes.items()]
+
+    def names(text):
+        return [name.strip("-") for name in text.split()]
+
+    def stored(name, x):
+        return onnx.numpy_helper.from_array(np.ascontiguousarray(x, "f4" if x.dtype.kind == "f" else None), name)
+
+    made = [onnx.helper.make_node(op, names(ins), names(outs), **dict(*more)) for op, ins, outs, *more in nodes]
+    initial = [stored(name, x) for name, x in weights.items()]
+    graph = onnx.helper.make_graph(made, "triptych", described(inputs), described(outputs), initial)
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    model = onnx.helper.make_model(graph, producer_name="triptych", opset_imports=opsets, ir_version=IR)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+# --- trees and names ------------------------------------------------------------------------------------------
+
+
+def leaves(tree) -> dict[str, np.ndarray]:
+    """The arrays of a tree by the expression that reaches them, `W`, `lstm.W_x`, `[0].b`."""
+    return {name.removeprefix("."): x for name, x in flatten(tree, "").items()}
+
+
+def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
+    """The tree of type `kind` from arrays by the expression that reaches them, `W`, `lstm.W_x`, `[0].b`; every array
+    that is used is taken out of `leaves`. ValueError if one is missing."""
+    if hasattr(kind, "_fields"):
+        fields = [build(kind.__annotations__[f], leaves, f"{name}.{f}".strip(".")) for f in kind._fields]
+        return kind(*fields)
+    if getattr(kind, "__origin__", None) is tuple:
+        item, items = get_args(kind)[0], []
+        while any(leaf.startswith(f"{name}[{len(items)}]") for leaf in leaves):
+            items.append(build(item, leaves, f"{name}[{len(items)}]"))
+        return tuple(items)
+    if name not in leaves:
+        raise ValueError(f"{name} is missing")
+    return leaves.pop(name)
+
+
+def check(weights, kind):
+    """ValueError, naming the leaf, if shapes or dtypes are not those that the annotations of `kind` say."""
+
+    def same(weights):
+        return weights
+
+    same.__name__ = kind.__name__ if hasattr(kind, "_fields") else "layers"
+    same.__annotations__ = {"weights": kind}
+    return checked(same)(weights)
