@@ -2,7 +2,8 @@
 
 `p - lr * m / (np.sqrt(v) + eps)` over millions of elements sends every intermediate result through main memory.
 In blocks the intermediates stay in the cache: the same formula, the same bits, up to several times faster. The
-formula itself stays as it is on paper: with `out=` on every operation it would be a quarter faster and lose its reader.
+formula itself stays as it is on paper: with `out=` on every operation it would be a quarter faster, and lose its
+reader.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,9 @@ import pytest
 from shared import backends, catalogue
 from shared.comparing import difference, flatten
 from shared.data.mnist import as_rows, load_digits
+from shared.race import race
 from shared.recipes import INIT, SHUFFLE
+from shared.training import train
 
 PATHS = [path for path in catalogue.paths() if path.startswith("optimizers/")]
 COLUMNS = backends.installed()
@@ -139,3 +141,33 @@ def test_a_compiled_step_is_the_step(path, column, dtype):
     compiled, plain = (first_steps(column, path, dtype, compiled=c)[0] for c in (True, False))
     allowed = 1e-12 if dtype == "float64" else 1e-5
     assert difference(flatten(compiled, "result"), flatten(plain, "result"), dtype).error <= allowed
+
+
+# --- the counter-example, and all of them in one picture ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (300, {"adam": 0.11, "amsgrad": -0.0047, "late_maximum": -0.0007}),
+        pytest.param(5000, {"adam": 0.99547, "amsgrad": -0.08169, "late_maximum": -0.01239}, marks=pytest.mark.full),
+    ],
+)
+def test_adam_goes_the_wrong_way_and_amsgrad_does_not(steps, expected, tmp_path):
+    found = train("amsgrad", "numpy", dtype="float64", steps=steps, out=tmp_path, progress=False).record["metrics"]
+    digits = 5 if steps == 5000 else 2
+    assert {name: round(x, digits) for name, x in found.items()} == {
+        name: round(x, digits) for name, x in expected.items()
+    }
+
+
+def test_the_counter_example_takes_no_data(tmp_path):
+    with pytest.raises(ValueError, match="this recipe makes its own, expected none"):
+        train("amsgrad", "numpy", data=tmp_path, out=tmp_path / "out", progress=False)
+
+
+def test_every_optimizer_is_in_the_race(tmp_path):
+    entries, picture = race(tmp_path, steps=2, progress=False)
+    assert {entry.path for entry in entries} == set(PATHS)
+    assert len({float(entry.losses[0]) for entry in entries}) == 1  # one start, one first batch
+    assert picture.read_bytes().startswith(b"\x89PNG")

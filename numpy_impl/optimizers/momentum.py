@@ -26,7 +26,6 @@ import optree
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.blocks import blockwise
 from shared.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -50,5 +49,5 @@ def momentum_update(
 
     leaves, tree = optree.tree_flatten(params)
     others = (optree.tree_leaves(other) for other in (grads, state.v))
-    params, v = (tree.unflatten(new) for new in zip(*map(blockwise(update), leaves, *others), strict=True))
+    params, v = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
     return params, MomentumState(v)

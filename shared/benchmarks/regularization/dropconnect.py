@@ -20,6 +20,7 @@ def benchmarks(draw, N, D, H):
         d_u,
         torch=lambda torch: lambda params, x, masks: _einsum(torch.einsum, *params, x, *masks),
         keras=None,
+        modes={"torch": "eager"},
     )
     yield benchmark._replace(keras=lambda keras, mode: _keras(keras, mode, (*params, x), masks, d_u))
 

@@ -18,7 +18,7 @@ def benchmarks(draw, shape):
         ours=lambda path, backend, mode: _ours(path, backend, mode, x, dy),
         torch=lambda torch: torch_gradients(torch.nn.Dropout(P), (tensor("torch", x),), tensor("torch", dy)),
         keras=lambda keras, mode: _keras(keras, mode, tensor("tf", x), tensor("tf", dy)),
-        modes=FASTEST,
+        modes=FASTEST | {"torch": "eager"},
         held=size((x, dy)),
         random=True,
     )

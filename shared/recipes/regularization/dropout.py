@@ -30,7 +30,7 @@ class Both(NamedTuple):
 
 
 BUDGETS = {
-    "quick": Budget(steps=1200, batch=100, lr=1e-3, jit=(), hidden=(512, 512), examples=5000),
+    "quick": Budget(steps=2000, batch=100, lr=1e-3, jit=(), hidden=(512, 512), examples=5000),
     "full": Budget(steps=100_000, batch=100, lr=1e-3, jit=("tf",), hidden=(1024, 1024, 1024), examples=60_000),
 }
 P_INPUT, P = 0.2, 0.5
