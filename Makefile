@@ -16,7 +16,7 @@ test test-full test-numpy test-torch test-tf: export OMP_NUM_THREADS = 1
 test test-full test-numpy test-torch test-tf: export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train bench fixtures readme \
+.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures readme \
         lint format clean need-algo compare site chromium
 
 help: ## list the targets
@@ -56,6 +56,9 @@ site: setup ## write the web site, build/site/index.html
 
 train: need-algo setup ## train on real data: ALGO=lstm BACKEND=numpy|torch|tf BUDGET=quick|full
 	$(BIN)/triptych train $(ALGO) --backend $(BACKEND) --budget $(BUDGET)
+
+race: setup ## one picture: every optimizer on the same network from the same start
+	$(BIN)/python -m shared.race --backend $(BACKEND)
 
 bench: setup ## speed against the frameworks' own layers: ALGO=lstm, or every algorithm
 	$(BIN)/triptych bench $(ALGO)

@@ -47,7 +47,7 @@ def _begin_with_w(tree, name=""):
     if hasattr(tree, "_fields"):
         children = zip(tree._fields, tree, strict=True)
     elif isinstance(tree, dict):
-        children = sorted(tree.items())
+        children = ((key, tree[key]) for key in sorted(tree))
     elif isinstance(tree, tuple | list):
         children = ((name, child) for child in tree)  # a place in a sequence is no name
     else:
