@@ -133,10 +133,13 @@ def test_fixture_is_what_the_columns_compute(path):
 @pytest.mark.parametrize("path", PATHS if "torch" in COLUMNS else [])
 def test_fixture_equals_its_regeneration(path):
     tensors, metadata = golden.build(path)
-    stored = golden.load(path)
+    about, stored = json.loads(metadata["cases"]), golden.load(path)
     assert set(stored) == set(tensors), "run `make fixtures`"
     for name, tensor in tensors.items():
-        allowed = 1e-9 if f"/{golden.TRACE}" in name else 1e-12  # small numbers on the way come from large ones
+        # Small numbers on the way come from large ones; an ill-conditioned case says so by its own tolerance, and
+        # its last digits change with the number of threads that an oracle sums with.
+        usual = 1e-9 if f"/{golden.TRACE}" in name else 1e-12
+        allowed = max(usual, about[name.split("/")[0]]["tolerance"])
         agree(difference({name: stored[name]}, {name: tensor}), allowed, "run `make fixtures`")
     with safe_open(golden.file(path), framework="numpy") as fixture:
         assert fixture.metadata()["cases"] == metadata["cases"], "run `make fixtures`"
