@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,9 +17,16 @@ def paths() -> list[str]:
     return sorted((path for path in found if not path.endswith("__init__")), key=lambda p: (p.count("/"), p))
 
 
-def find(name: str) -> str:
+def recipes() -> list[str]:
+    """Every recipe: `recurrent/lstm` trains that algorithm, `recurrent/lstm_adding` trains it on another task."""
+    tree = ROOT / "shared" / "recipes"
+    found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.glob("*/*.py"))
+    return sorted(path for path in found if not path.split("/")[-1].startswith("_"))
+
+
+def find(name: str, among: Callable[[], list[str]] = paths) -> str:
     """The path that a name means: `lstm` is `recurrent/lstm`. ValueError, with the nearest name, if none."""
-    known = paths()
+    known = among()
     hits = [path for path in known if path == name.strip("/") or path.split("/")[-1] == name]
     if len(hits) == 1:
         return hits[0]
@@ -27,7 +35,7 @@ def find(name: str) -> str:
     words = {word: path for path in known for word in (path, path.split("/")[-1])}
     near = difflib.get_close_matches(name, words, n=1, cutoff=0.5)
     hint = f"did you mean {words[near[0]]}?" if near else "`triptych list` shows all"
-    raise ValueError(f"no algorithm is called {name!r}: {hint}")
+    raise ValueError(f"no {'recipe' if among is recipes else 'algorithm'} is called {name!r}: {hint}")
 
 
 def source(column: str, path: str) -> Path:

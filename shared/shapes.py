@@ -5,7 +5,7 @@
 - every array is of the column's own type, of the annotated kind (float, integer) and shape, where a
   dimension name means one size for the whole call (`"N D"`, `"D 4*H"`, `"*shape"`, `"..."`, `""`);
 - all floating-point arrays of the call share one dtype;
-- `NamedTuple`s are complete, and their fields pass the same checks;
+- `NamedTuple`s are complete, and their fields pass the same checks; `... | None` may be left out;
 - all trees annotated `TreeOf[...]` have one structure and, leaf by leaf, the same shapes;
 - `Range` and `Below` hold for numbers, targets and labels; `@checked(T=1)` is a smallest size.
 
@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -141,6 +142,10 @@ class _Call:
             hint, *rules = get_args(hint)
             for rule in rules:
                 self.rule(name, value, rule)
+        if isinstance(hint, UnionType):  # `Bool[Array, "T N"] | None`
+            if value is None:
+                return
+            hint = next(option for option in get_args(hint) if option is not NoneType)
         if isinstance(hint, type) and issubclass(hint, AbstractArray):
             self.array(name, value, hint)
         elif hasattr(hint, "_fields"):

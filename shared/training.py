@@ -95,11 +95,6 @@ def train(
         return _finish(plan, state, last)
 
 
-def paths() -> list[str]:
-    """The algorithms that have a recipe."""
-    return [path for path in catalogue.paths() if catalogue.companion("recipes", path)]
-
-
 class _Plan(NamedTuple):
     """A run whose arguments have been found right."""
 
@@ -113,10 +108,8 @@ class _Plan(NamedTuple):
 
 
 def _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile) -> _Plan:
-    path = catalogue.find(name)
+    path = _recipe(name)
     recipe = catalogue.companion("recipes", path)
-    if recipe is None:
-        raise ValueError(f"{path} has no recipe to train by, expected one of {', '.join(paths())}")
     backends.get(backend).device(device)
     if budget not in recipe.BUDGETS:
         raise ValueError(f"budget {budget!r} is unknown, expected one of {', '.join(recipe.BUDGETS)}")
@@ -145,6 +138,15 @@ def _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile)
         command += [f"--{option}", str(value)] if value is not None else []
     command += [] if compile else ["--no-compile"]
     return _Plan(path, recipe, run, about, values, folder, shlex.join(command))
+
+
+def _recipe(name: str) -> str:
+    """The recipe that a name means; a ValueError says which algorithms have none."""
+    try:
+        return catalogue.find(name, catalogue.recipes)
+    except ValueError:
+        path = catalogue.find(name)  # its message is the better one if there is no such algorithm either
+    raise ValueError(f"{path} has no recipe to train by, expected one of {', '.join(catalogue.recipes())}")
 
 
 def _found(plan: _Plan, resume: bool) -> Checkpoint | None:

@@ -57,7 +57,7 @@ def data_for(path, small):
 # --- every recipe -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", training.paths())
+@pytest.mark.parametrize("path", catalogue.recipes())
 def test_every_recipe_runs_on_every_backend(path, small, tmp_path):
     losses = {}
     for backend in BACKENDS:
@@ -72,7 +72,7 @@ def test_every_recipe_runs_on_every_backend(path, small, tmp_path):
         np.testing.assert_allclose(losses[backend], losses[BACKENDS[0]], rtol=2e-5)
 
 
-@pytest.mark.parametrize("path", training.paths())
+@pytest.mark.parametrize("path", catalogue.recipes())
 def test_batches_depend_on_seed_and_step_alone(path, small):
     recipe = catalogue.companion("recipes", path)
     run = Run("numpy", recipe.BUDGETS["quick"], 7, "float32")
