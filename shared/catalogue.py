@@ -8,13 +8,20 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = ("intro", "optimizers", "regularization", "normalization", "recurrent", "convolutional", "generative")
 
 
 def paths() -> list[str]:
-    """Every algorithm, `intro/mlp` and so on, in the order of the chapters' names."""
+    """Every algorithm, `intro/mlp` and so on, in the order of the syllabus; a chapter that it lacks comes last."""
     tree = ROOT / "numpy_impl"
     found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.rglob("*.py"))
-    return sorted((path for path in found if not path.endswith("__init__")), key=lambda p: (p.count("/"), p))
+    return sorted((path for path in found if not path.endswith("__init__")), key=_place)
+
+
+def _place(path: str) -> tuple:
+    chapter = path.rpartition("/")[0]
+    known = chapter in CHAPTERS
+    return path.count("/"), CHAPTERS.index(chapter) if known else len(CHAPTERS), path
 
 
 def recipes() -> list[str]:
@@ -22,6 +29,16 @@ def recipes() -> list[str]:
     tree = ROOT / "shared" / "recipes"
     found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.glob("*/*.py"))
     return sorted(path for path in found if not path.split("/")[-1].startswith("_"))
+
+
+def recipes_of(path: str) -> list[str]:
+    """The recipes of one algorithm: a recipe trains the algorithm with the longest name that its own begins with."""
+    algorithms = paths()
+
+    def trained(recipe):
+        return max((p for p in algorithms if recipe == p or recipe.startswith(f"{p}_")), key=len, default=None)
+
+    return [recipe for recipe in recipes() if trained(recipe) == path]
 
 
 def find(name: str, among: Callable[[], list[str]] = paths) -> str:

@@ -143,6 +143,19 @@ def readme():
         raise typer.Exit(1)
 
 
+@app.command()
+def results(
+    folder: Annotated[Path, typer.Argument(help="Folder with training runs below train/.")] = Path("build"),
+):
+    """Take the finished training runs up into the table of RESULTS.md.
+
+    Example: triptych results
+    """
+    from shared import results
+
+    print(f"RESULTS.md: {results.update(folder)} runs taken up, {len(results.recorded())} rows")
+
+
 app.command()(cli_train.train)
 app.command()(cli_train.demo)
 app.command()(cli_bench.bench)

@@ -1,5 +1,6 @@
 """The measured table in README.md, between its two markers."""
 
+from pathlib import Path
 from typing import Any
 
 from shared import atomic, catalogue
@@ -21,14 +22,18 @@ def table(reports: list[dict[str, Any]]) -> str:
 
 
 def write(reports: list[dict[str, Any]]):
-    """Replaces what stands between the markers, atomically; ValueError if README.md lacks one."""
-    file = catalogue.ROOT / "README.md"
-    text = file.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{file.name} must hold each of the lines {BEGIN!r} and {END!r} once")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    atomic.write(file, f"{before}{BEGIN}\n{table(reports)}\n{END}{after}".encode())
+    """Writes the table into README.md, atomically; ValueError if the file lacks a marker."""
+    put(catalogue.ROOT / "README.md", BEGIN, END, table(reports))
+
+
+def put(file: Path, begin: str, end: str, text: str):
+    """Replaces what stands between two markers, atomically; ValueError if the file lacks one of them."""
+    old = file.read_text()
+    if old.count(begin) != 1 or old.count(end) != 1:
+        raise ValueError(f"{file.name} must hold each of the lines {begin!r} and {end!r} once")
+    before, _, rest = old.partition(begin)
+    _, _, after = rest.partition(end)
+    atomic.write(file, f"{before}{begin}\n{text}\n{end}{after}".encode())
 
 
 def _number(error: float | None) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shared import backends, catalogue, cli, readme
+from shared import backends, catalogue, cli, readme, results
 
 
 @pytest.fixture
@@ -142,3 +142,24 @@ def test_readme_needs_its_markers(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="must hold"):
         readme.write([])
     assert (tmp_path / "README.md").read_text() == "no markers\n"
+
+
+def test_results_are_taken_up_and_stay(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "_file", lambda: tmp_path / "RESULTS.md")
+    (tmp_path / "RESULTS.md").write_text(f"before\n{results.BEGIN}\n{results.END}\nafter\n")
+    record = {"path": "intro/mlp", "backend": "tf", "budget": "quick", "seed": 3, "dtype": "float32"}
+    record |= {"seconds": 150.0, "steps": catalogue.companion("recipes", "intro/mlp").BUDGETS["quick"].steps}
+    folder = tmp_path / "train/intro/mlp/tf"
+    folder.mkdir(parents=True)
+    for accuracy in (0.5, 0.9801):
+        text = json.dumps(record | {"metrics": {"accuracy": accuracy, "test_loss": 0.125}})
+        (folder / "result.json").write_text(text)
+        status, out, _ = run("results", str(tmp_path))
+        assert status == 0
+        assert "1 runs taken up, 1 rows" in out
+    not_the_budget = record | {"seed": 4, "steps": 1, "metrics": {}}
+    (folder / "result.json").write_text(json.dumps(not_the_budget))
+    assert "0 runs taken up, 1 rows" in run("results", str(tmp_path))[1]
+    row = "`intro/mlp`", "quick", "tf", "3", f"{record['steps']:,}", "2.5 min", "accuracy 98.01 %, test loss 0.125"
+    assert results.recorded() == [row]
+    assert (tmp_path / "RESULTS.md").read_text().endswith(f"{results.END}\nafter\n")

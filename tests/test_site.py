@@ -152,7 +152,7 @@ def test_recorded_runs_are_shown(site):
     text = (site / "optimizers" / "sgd.html").read_text()
     assert text.count("<polyline") == 2
     assert "Quick budget, 400 steps, seed 0" in text
-    assert (site / "pictures" / "optimizers" / "sgd" / "digits.png").is_file()
+    assert (site / "pictures/optimizers/sgd/numpy-quick-seed0/digits.png").is_file()
     assert not list(site.rglob("loss.png"))
     assert "Training" not in (site / "recurrent" / "lstm.html").read_text()
 

@@ -73,7 +73,8 @@ def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
     for one in records.series(recorded, page.path):
         losses = {run.record["backend"]: run.loss for run in one.runs if len(run.loss)}
         title = f"Loss of every step, {one.title}"
-        pictures = [_copied(out, f"pictures/{page.path}", file) for file in one.runs[0].pictures]
+        of_run = f"pictures/{one.runs[0].record['path']}"
+        pictures = [_copied(out, f"{of_run}/{file.parent.name}", file) for file in one.runs[0].pictures]
         series.append({"title": one.title, "runs": one.runs, "pictures": pictures,
                        "curve": curves.svg(losses, title) if losses else None})  # fmt: skip
     source = lambda column: _copied(out, f"source/{column}_impl/{page.chapter}", catalogue.source(column, page.path))

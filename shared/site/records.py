@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shared import backends, checkpoints
+from shared import backends, catalogue, checkpoints
 from shared.training import CHECKPOINT, RESULT
 
 CURVE = "loss.png"  # drawn anew on the page
@@ -44,27 +44,33 @@ def benchmarks(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def series(folder: Path, path: str) -> list[Series]:
-    """The training runs of one algorithm; of two alike, the one in train/."""
+    """The training runs of one algorithm, on each of its tasks; of two alike, the one in train/."""
     found: dict[tuple, dict[str, Run]] = {}
-    for run in _runs(folder, path):
-        key = tuple(str(run.record.get(name)) for name in ("budget", "steps", "seed", "dtype", "data"))
-        found.setdefault(key, {})[run.record["backend"]] = run
+    for recipe in catalogue.recipes_of(path):
+        for run in (*runs(folder / "demo", recipe), *runs(folder / "train", recipe)):
+            key = tuple(str(run.record.get(name)) for name in ("budget", "steps", "seed", "dtype", "data"))
+            found.setdefault((recipe, *key), {})[run.record["backend"]] = run
     return [
-        Series(f"{budget} budget, {int(steps):,} steps, seed {seed}", [runs[b] for b in backends.NAMES if b in runs])
-        for (budget, steps, seed, *_), runs in sorted(found.items())
+        Series(_title(path, *key), [alike[b] for b in backends.NAMES if b in alike])
+        for key, alike in sorted(found.items())
     ]
 
 
-def _runs(folder: Path, path: str) -> Iterator[Run]:
-    for kind in ("demo", "train"):
-        for file in sorted((folder / kind / path).glob(f"*/{RESULT}")):
-            try:
-                record = json.loads(file.read_text())
-                record["backend"], record["steps"], record["metrics"]
-            except (json.JSONDecodeError, TypeError, KeyError) as error:
-                raise ValueError(f"'{file}' is not the record of a training run: {error}") from error
-            pictures = sorted(p for p in file.parent.glob("*.png") if p.name != CURVE)
-            yield Run(record, _loss(file.parent / CHECKPOINT), pictures)
+def _title(path: str, recipe: str, budget: str, steps: str, seed: str, *_: str) -> str:
+    task = recipe.removeprefix(path).strip("_")
+    return f"{f'{task}, ' if task else ''}{budget} budget, {int(steps):,} steps, seed {seed}"
+
+
+def runs(folder: Path, recipe: str) -> Iterator[Run]:
+    """The finished runs of one recipe; ValueError if a record is damaged."""
+    for file in sorted((folder / recipe).glob(f"*/{RESULT}")):
+        try:
+            record = json.loads(file.read_text())
+            record["backend"], record["steps"], record["metrics"]
+        except (json.JSONDecodeError, TypeError, KeyError) as error:
+            raise ValueError(f"'{file}' is not the record of a training run: {error}") from error
+        pictures = sorted(p for p in file.parent.iterdir() if p.suffix in (".png", ".gif") and p.name != CURVE)
+        yield Run(record, _loss(file.parent / CHECKPOINT), pictures)
 
 
 def _loss(file: Path) -> np.ndarray:
