@@ -188,6 +188,8 @@ def how(benchmark: Benchmark, backend: str) -> tuple[str, str]:
         "tf": ("TensorFlow", "Keras", "keras"),
     }[backend]
     words = [[name, MODES[benchmark.modes[backend]]], [library, MODES[benchmark.modes[key]]]]
+    if benchmark.library:
+        words[1] = [benchmark.library]
     return tuple(", ".join(word for word in side if word) for side in words)
 
 
@@ -199,7 +201,9 @@ def is_available(backend: str) -> bool:
 def _synchronous(step: Step) -> Step:
     def run():
         result = step()
-        optree.tree_leaves(result)[-1].numpy()
+        last = optree.tree_leaves(result)[-1]
+        if hasattr(last, "numpy"):  # else it is an array of a library that computes at once
+            last.numpy()
         return result
 
     return run

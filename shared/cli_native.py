@@ -104,7 +104,7 @@ def read(path: str, file: Path) -> Any:
 
 def _module(path: str) -> ModuleType:
     module = catalogue.companion("native", path)
-    if module is None:
+    if module is None or getattr(module, "KINDS", None) == {}:
         raise ValueError(f"{path} has no counterpart with weights in torch, Keras or ONNX")
     if not hasattr(module, "KINDS"):
         raise ValueError(f"{path} has a state and no weights: shared.native has to_torch and from_torch for it")

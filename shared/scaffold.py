@@ -92,27 +92,31 @@ def _borrowed(tree: ast.Module) -> list[tuple[ast.ClassDef | ast.Assign, str]]:
     """Types of siblings that the column uses, those that they use first, with the text that they stand in."""
     found = {}
 
-    def collect(name: str, types: dict, text: str):
-        used = [n.id for n in ast.walk(types[name]) if isinstance(n, ast.Name) and n.id != name]
+    def collect(name: str, types: dict):
+        used = [n.id for n in ast.walk(types[name][0]) if isinstance(n, ast.Name) and n.id != name]
         for other in used:
             if other in types:
-                collect(other, types, text)
-        found.setdefault(name, (types[name], text))
+                collect(other, types)
+        found.setdefault(name, types[name])
 
     for module, name in _siblings(tree):
         if module and name[0].isupper():
             text, other, _ = _column(module.replace(".", "/"))
-            types = {n.name: n for n in other.body if isinstance(n, ast.ClassDef)}
-            types |= {ast.unparse(n.targets[0]): n for n in other.body if isinstance(n, ast.Assign)}
+            types = {_defined(n): (n, t) for n, t in _borrowed(other)}
+            types |= {_defined(n): (n, text) for n in other.body if isinstance(n, ast.ClassDef | ast.Assign)}
             if name in types:
-                collect(name, types, text)
+                collect(name, types)
     return list(found.values())
+
+
+def _defined(node: ast.ClassDef | ast.Assign) -> str:
+    return node.name if isinstance(node, ast.ClassDef) else ast.unparse(node.targets[0])
 
 
 def _constant(node: ast.Assign, text: str) -> str:
     """A constant as it stands; of a type, the shapes go into a comment."""
-    line, name = ast.get_source_segment(text, node), ast.unparse(node.targets[0])
-    if not isinstance(node.value, ast.Subscript):
+    line, name = ast.get_source_segment(text, node), _defined(node)
+    if not isinstance(node.value, ast.Subscript) and not _is_union(node.value):
         return line
     kind, shape = _annotation(node.value)
     return f"{name} = {kind}" + (f"  # {shape}" if shape else "")
@@ -205,6 +209,9 @@ def _annotation(node: ast.expr) -> tuple[str, str]:
             return f"{outer}[{', '.join(kind for kind, _ in parts)}]", each + shapes
         if outer == "TreeOf":
             return "Any", "a tree of arrays"
+    if _is_union(node):
+        (one, shape), (other, more) = _annotation(node.left), _annotation(node.right)
+        return f"{one} | {other}", " or ".join(filter(None, [shape, more]))
     rules = {"Positive": "> 0", "NonNegative": ">= 0", "Rate": "in [0, 1]", "Decay": "in [0, 1)"}
     if text in rules:
         return "float", rules[text]
@@ -216,6 +223,10 @@ def _shape(dims: str) -> str:
         return "of any shape"
     names = ["..." if dim.startswith("*") else dim for dim in dims.split()]
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def _is_union(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)
 
 
 def _is_ellipsis(node: ast.expr) -> bool:

@@ -5,7 +5,8 @@
 - every array is of the column's own type, of the annotated kind (float, integer) and shape, where a
   dimension name means one size for the whole call (`"N D"`, `"D 4*H"`, `"*shape"`, `"..."`, `""`);
 - all floating-point arrays of the call share one dtype;
-- `NamedTuple`s are complete, and their fields pass the same checks; `... | None` may be left out;
+- `NamedTuple`s are complete, and their fields pass the same checks; `... | None` may be left out, and of
+  `A | B` that is meant whose name the value's type has;
 - all trees annotated `TreeOf[...]` have one structure and, leaf by leaf, the same shapes;
 - `Range` and `Below` hold for numbers, targets and labels; `@checked(T=1)` is a smallest size.
 
@@ -145,13 +146,24 @@ class _Call:
         if isinstance(hint, UnionType):  # `Bool[Array, "T N"] | None`
             if value is None:
                 return
-            hint = next(option for option in get_args(hint) if option is not NoneType)
+            hint = self.option(name, value, [option for option in get_args(hint) if option is not NoneType])
         if isinstance(hint, type) and issubclass(hint, AbstractArray):
             self.array(name, value, hint)
         elif hasattr(hint, "_fields"):
             self.named_tuple(name, value, hint)
         elif get_origin(hint) is tuple and get_args(hint)[1:] == (...,):
             self.sequence(name, value, get_args(hint)[0])
+
+    def option(self, name: str, value, options: list):
+        """That of several annotations which the value is meant for: the NamedTuple of its name, or an array's."""
+        named = lambda o: hasattr(o, "_fields")
+        if not all(named(o) or (isinstance(o, type) and issubclass(o, AbstractArray)) for o in options):
+            return options[0]  # numbers, strings and tuples of them, `int | tuple[int, int]`, are not looked at
+        fits = [o for o in options if (o.__name__ == type(value).__name__ if named(o) else hasattr(value, "shape"))]
+        if len(options) > 1 and not fits:
+            expected = " or ".join(o.__name__ if named(o) else "an array" for o in options)
+            self.fail(name, f"is a {type(value).__name__}", expected)
+        return fits[0] if fits else options[0]
 
     def named_tuple(self, name: str, value, cls):
         if getattr(value, "_fields", None) != cls._fields:

@@ -37,6 +37,7 @@ class Benchmark(NamedTuple):
     held: int  # bytes that exist before and after a step: its arguments and what it keeps for the next
     random: bool = False  # results agree in distribution only
     from_keras: Callable[[Any], Any] = lambda result: result  # in our layout, to be compared with ours
+    library: str = ""  # what every backend is held against, where that is neither torch nor Keras
 
 
 class Draw:

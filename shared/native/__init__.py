@@ -17,6 +17,7 @@ Arrays keep their dtype, float32 or float64; a trip there and back returns the s
 ValueError that names the tensor.
 """
 
+from types import NoneType, UnionType
 from typing import Any, get_args
 
 import numpy as np
@@ -114,6 +115,10 @@ def leaves(tree) -> dict[str, np.ndarray]:
 def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     """The tree of type `kind` from arrays by the expression that reaches them, `W`, `lstm.W_x`, `[0].b`; every array
     that is used is taken out of `leaves`. ValueError if one is missing."""
+    if isinstance(kind, UnionType):  # `X | None`
+        if not any(leaf == name or leaf.startswith((f"{name}.", f"{name}[")) for leaf in leaves):
+            return None
+        kind = next(option for option in get_args(kind) if option is not NoneType)
     if hasattr(kind, "_fields"):
         fields = [build(kind.__annotations__[f], leaves, f"{name}.{f}".strip(".")) for f in kind._fields]
         return kind(*fields)

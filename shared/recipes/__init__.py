@@ -9,7 +9,8 @@
                                          rate. It depends on (seed, i) alone, so a resumed run sees the same bits
     step(run) -> advance                 advance(state, *batch) -> (state, {"loss": ...}), pure, compiled whole
     evaluate(run, data, state) -> (metrics, outcome)     numbers for the record; what the pictures are drawn from
-    pictures(data, outcome, folder) -> paths             PNG files
+    pictures(data, outcome, folder) -> paths             PNG files and animated GIFs
+    say(run, data, state, text) -> text                  what the model answers, for `triptych say` (optional)
 
 The loop around them, with its checkpoints, is shared/training.py. Files whose names begin with an underscore are
 shared by several recipes.
@@ -80,23 +81,23 @@ def start(run: Run, params, optimizer: str) -> State:
     return State(params, _named(run, optimizer, "init")(params))
 
 
-def descent(run: Run, loss: Callable, optimizer: str) -> Callable:
-    """A step that follows the gradient of loss(params, *examples): advance(state, *examples, lr)."""
+def descent(run: Run, loss: Callable, optimizer: str, /, **static) -> Callable:
+    """A step that follows the gradient of loss(params, *examples, **static): advance(state, *examples, lr)."""
     value_and_grad = backends.get(run.backend).value_and_grad(loss)
     update = _named(run, optimizer, "update")
 
     def advance(state, *batch):
         *examples, lr = batch
-        value, grads = value_and_grad(state.params, *examples)
+        value, grads = value_and_grad(state.params, *examples, **static)
         return State(*update(grads, state.optimizer, state.params, lr=lr)), {"loss": value}
 
     return advance
 
 
-def outputs(run: Run, fn: Callable, params, *arrays: np.ndarray) -> np.ndarray:
-    """fn(params, *arrays), from and to NumPy, without a gradient."""
+def outputs(run: Run, fn: Callable, params, *arrays: np.ndarray, **static) -> np.ndarray:
+    """fn(params, *arrays, **static), from and to NumPy, without a gradient."""
     adapter = backends.get(run.backend)
-    return adapter.numpy(adapter.call(fn, (params, *backends.to_backend(run.backend, arrays, run.device)), {}))
+    return adapter.numpy(adapter.call(fn, (params, *backends.to_backend(run.backend, arrays, run.device)), static))
 
 
 def _named(run: Run, path: str, what: str) -> Callable:

@@ -5,17 +5,20 @@
     g       = tanh(z_g)                         (3)   candidate
     c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
     h_t     = o ⊙ tanh(c_t)                     (5)   output
-    logits  = h_T W_y + b_y                     (6)   the classifier, on the last output
-    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (7)
+    h_t     = h_{t-1}, c_t = c_{t-1}, output 0  (6)   at the steps where a mask is False
+    logits  = h_T W_y + b_y                     (7)   the classifier, on the last output
+    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (8)
 
-Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); outputs hs (T, N, H) and the
-    last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to K-1.
+Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); mask (T, N), True at the
+    steps that count; outputs hs (T, N, H) and the last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to
+    K-1.
 
 Units: the loss is in nats per sequence.
 
 Variant: forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias (PyTorch's two are added up; Keras
-    has the same order and one bias; ONNX has i, o, f, c). lstm_init draws Glorot-uniform weights and sets the forget
-    gate's bias to 1, the other biases to 0.
+    has the same order and one bias; ONNX has i, o, f, c). A masked step changes nothing and passes no gradient on, as
+    in PyTorch's packed sequences. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, the
+    other biases to 0.
 
 Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
     loss), or if a label is negative or at least K.
@@ -96,14 +99,19 @@ def _cell(W_h, z_x, state):
     return LSTMState(o * mx.tanh(c), c)  # (5)
 
 
-def lstm(params: LSTMParams, xs: Array, state: LSTMState) -> tuple[Array, LSTMState]:
-    # xs (T, N, D), returns (T, N, H)
-    zs = xs @ params.W_x + params.b  # (1)
+def _masked(valid, new, old):
+    h, c = mx.where(valid, new.h, old.h), mx.where(valid, new.c, old.c)
+    return mx.where(valid, h, 0), LSTMState(h, c)
 
+
+def lstm(params: LSTMParams, xs: Array, state: LSTMState, mask: Array | None = None) -> tuple[Array, LSTMState]:
+    # xs (T, N, D), mask (T, N), returns (T, N, H)
+    zs = xs @ params.W_x + params.b  # (1)
     hs = []
-    for z in zs:
-        state = _cell(params.W_h, z, state)
-        hs.append(state.h)
+    for t, z in enumerate(zs):
+        new = _cell(params.W_h, z, state)
+        h, state = (new.h, new) if mask is None else _masked(mask[t][:, None], new, state)  # (6)
+        hs.append(h)
     hs = mx.stack(hs)
     return hs, state
 
@@ -111,11 +119,11 @@ def lstm(params: LSTMParams, xs: Array, state: LSTMState) -> tuple[Array, LSTMSt
 def lstm_classifier(params: LSTMClassifierParams, xs: Array) -> Array:
     # xs (T, N, D), returns (N, K)
     _, state = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
-    return state.h @ params.W_y + params.b_y  # (6)
+    return state.h @ params.W_y + params.b_y  # (7)
 
 
 def lstm_classifier_loss(params: LSTMClassifierParams, xs: Array, labels: Array) -> Array:
     # xs (T, N, D), labels (N,) integers, returns ()
     logits = lstm_classifier(params, xs)
     log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    return -mx.mean(mx.take_along_axis(log_p, labels[:, None], axis=-1))  # (7)
+    return -mx.mean(mx.take_along_axis(log_p, labels[:, None], axis=-1))  # (8)

@@ -1,24 +1,24 @@
-"""Oracle: torch.nn.LSTM in float64; Keras on TensorFlow and ONNX's reference evaluator as second opinions."""
+"""Oracle: torch.nn.LSTM in float64, with a mask one sequence after the other on its valid steps alone; Keras on
+TensorFlow and ONNX's reference evaluator as second opinions."""
 
 import numpy as np
 
 from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams, LSTMState
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
+from shared.cases.recurrent import _oracles
+from shared.cases.recurrent._oracles import glorot, some_mask
 from shared.comparing import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
 
 
-def torch_lstm(params, xs, state):
-    import torch
-
-    layer = torch.nn.LSTM(*params.W_x.shape[:1], params.W_h.shape[0], dtype=xs.dtype)
-    weights = {"weight_ih_l0": params.W_x.T, "weight_hh_l0": params.W_h.T}
-    biases = {"bias_ih_l0": params.b, "bias_hh_l0": torch.zeros_like(params.b)}
-    given = (xs, (state.h[None], state.c[None]))
-    hs, (h, c) = torch.func.functional_call(layer, {**weights, **biases}, given)
-    return hs, LSTMState(h[0], c[0])
+def torch_lstm(params, xs, state, mask=None):
+    if mask is not None:
+        return _oracles.by_sequence(torch_lstm, params, xs, state, mask)
+    given = state.h[None], state.c[None]
+    hs, (h, c) = _oracles.torch_layer("LSTM", params, (params.b, 0 * params.b), xs, given)
+    return hs, type(state)(h[0], c[0])
 
 
 def torch_classifier(params, xs):
@@ -39,10 +39,8 @@ def keras_lstm(params, xs, state):
     import keras
 
     layer = keras.layers.LSTM(len(params.W_h), return_sequences=True, return_state=True, dtype="float64")
-    layer.build((xs.shape[1], xs.shape[0], xs.shape[2]))
-    layer.set_weights([params.W_x, params.W_h, params.b])
-    hs, h, c = layer(xs.transpose(1, 0, 2), initial_state=[state.h, state.c])
-    return hs.numpy().transpose(1, 0, 2), LSTMState(h.numpy(), c.numpy())
+    hs, h, c = _oracles.keras_layer(layer, list(params), xs, *state)
+    return hs, LSTMState(h, c)
 
 
 def onnx_lstm(params, xs, state):
@@ -67,11 +65,6 @@ def onnx_lstm(params, xs, state):
     return hs[:, 0], LSTMState(h[0], c[0])
 
 
-def glorot(generator, n_in, n_out):
-    bound = (6 / (n_in + n_out)) ** 0.5
-    return generator.uniform(-bound, bound, (n_in, n_out))
-
-
 def initial(rng, D, H, dtype):
     generator = np.random.default_rng(rng.seed)
     b = np.zeros((4, H))
@@ -93,6 +86,8 @@ def cases(draw, T=4, N=2, D=3, H=5, K=6):
     params, state = weights(draw, D, H), LSTMState(h=draw(N, H), c=draw(N, H))
     second = {"keras": keras_lstm, "onnx": onnx_lstm}
     yield Case("lstm", (params, draw(T, N, D), state), torch_lstm, tolerance=RUN, second=second)
+    args = (params, draw(T, N, D), state, some_mask(T, N))
+    yield Case("lstm", args, torch_lstm, tolerance=RUN, name="unequal lengths")
     classifier = LSTMClassifierParams(weights(draw, D, H), W_y=draw(H, K), b_y=draw(K))
     yield Case("lstm_classifier", (classifier, draw(T, N, D)), torch_classifier, tolerance=RUN)
     args = (classifier, draw(T, N, D), draw.integers(K, N))
@@ -101,14 +96,8 @@ def cases(draw, T=4, N=2, D=3, H=5, K=6):
     yield Case("lstm_classifier_init", (Seed(6), D, H, K), initial_classifier, {"dtype": "float64"}, grad=False)
 
 
-def split(lstm, params, xs, state):
-    """The sequence in two parts, the state carried over: must equal the whole."""
-    hs = []
-    for part in (xs[:3], xs[3:]):
-        outputs = lstm.lstm(params, part, state)
-        (h, state) = outputs[0] if isinstance(outputs[0], tuple) else outputs  # NumPy returns a cache as well
-        hs.append(h)
-    return hs, state
+def split(module, *args):
+    return _oracles.split(module, "lstm", *args)
 
 
 def whole(params, xs, state):
@@ -129,6 +118,12 @@ def nasty(draw):
     ):
         args = (weights(draw, D, H), scale * draw(T, N, D), LSTMState(draw(N, H), draw(N, H)))
         yield Case("lstm", args, torch_lstm, tolerance=RUN, name=name)
+    mask = np.ones((6, 3), bool)
+    mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
+    args = (weights(draw, 3, 5), draw(6, 3, 3), LSTMState(draw(3, 5), draw(3, 5)), mask)
+    yield Case("lstm", args, torch_lstm, tolerance=RUN, name="a sequence of padding alone")
+    yield Case("lstm", (*args[:3], ~mask | mask), torch_lstm, tolerance=RUN, name="a mask that hides nothing")
+    yield Case("lstm", (*args[:3], mask & ~mask), torch_lstm, tolerance=RUN, name="a mask that hides everything")
     args = (weights(draw, 3, 5), draw(7, 2, 3), LSTMState(draw(2, 5), draw(2, 5)))
     yield Case(split, args, whole, grad=False, tolerance=RUN, name="in two parts")
 
@@ -148,6 +143,8 @@ def bad(draw):
         "lstm", (params, xs.astype("float32"), state), "xs has dtype float32, expected float64, as params.W_x has"
     )
     yield Bad("lstm", (params, xs, draw(2, 5)), r"state is a .*, expected LSTMState\(h, c\)")
+    yield Bad("lstm", (params, xs, state, np.ones((2, 4), bool)), r"mask has shape \(2, 4\), expected .* T = 4")
+    yield Bad("lstm", (params, xs, state, np.ones((4, 2))), "mask has dtype float64, expected bool values")
     classifier = LSTMClassifierParams(params, W_y=draw(5, 6), b_y=draw(6))
     yield Bad("lstm_classifier_loss", (classifier, xs, np.array([0, 6])), r"labels holds 6 at \[1\]")
     yield Bad("lstm_classifier_loss", (classifier, draw(4, 0, 3), np.zeros(0, int)), "N at least 1")
@@ -170,9 +167,9 @@ MUTANTS = [
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1) + 2 * params.b",
            "The bias counted twice: PyTorch stores two biases, and both were loaded with the sum."),
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1)", "No bias at all."),
-    Mutant("state, cache = _cell(params.W_h, z, state)", "_, cache = _cell(params.W_h, z, state)",
+    Mutant("_cell(params.W_h, z, state)", "_cell(params.W_h, z, LSTMState(0 * state.h, 0 * state.c))",
            "The state is never carried on: every step starts from the beginning."),
-    Mutant("hs.append(state.h)", "hs.append(state.c)", "The cell state given out in place of the output."),
+    Mutant("hs.append(h)", "hs.append(new.c)", "The cell state given out in place of the output."),
     Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_h * o * (1 - tanh_c * tanh_c)",
            "The gradient that comes through the cell state from later steps is lost: no long memory can be learned."),
     Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_c + d_h * o", "tanh has a derivative: 1 - tanh²."),
@@ -197,4 +194,16 @@ MUTANTS = [
            "The 1 of the forget bias in the input gate's block."),
     Mutant("d_outputs = np.zeros_like(hs), LSTMState(h=d_h,", "d_outputs = np.zeros_like(hs) + d_h, LSTMState(h=d_h,",
            "The classifier reads the last output only: the others get no gradient from it."),
+    Mutant("np.where(valid, new.c, old.c)", "new.c",
+           "The mask holds h alone: padding goes on changing the cell state."),
+    Mutant("np.where(valid, new.h, old.h)", "np.where(valid, new.h, 0)",
+           "h is not carried over padding: the last state of a short sequence is zero."),
+    Mutant("return np.where(valid, h, 0), LSTMState(h, c)", "return h, LSTMState(h, c)",
+           "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
+    Mutant("_masked(mask[t, :, None], new, state)", "_masked(mask[0, :, None], new, state)",
+           "The first step's mask for every step: the mask read along the wrong axis."),
+    Mutant("h=np.where(valid, d_new.h, 0)", "h=d_new.h",
+           "A padded output is the constant zero: what comes from above at it must not go back."),
+    Mutant("c=np.where(valid, 0, d_state.c)", "c=0 * d_state.c",
+           "The cell state's gradient is not carried back over padding: short sequences lose their memory."),
 ]  # fmt: skip

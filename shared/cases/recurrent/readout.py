@@ -1,0 +1,151 @@
+"""Oracle: torch.nn's recurrent layers, torch.nn.functional's linear, mse_loss and cross_entropy with ignore_index, in
+float64."""
+
+import numpy as np
+
+from numpy_impl.recurrent.readout import ReadoutParams
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.cases.recurrent import gru, lstm, rnn, stacked
+from shared.cases.recurrent._oracles import glorot, some_mask
+from shared.comparing import RUN
+
+SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
+
+
+def torch_readout(params, xs, states, mask=None):
+    import torch.nn.functional as F
+
+    hs, lasts = stacked.torch_cells(params.layers, xs, states, mask)
+    return F.linear(hs, params.W_y.T, params.b_y), lasts
+
+
+def torch_last(params, xs, mask=None):
+    import torch
+    import torch.nn.functional as F
+
+    states = stacked.zeros(params.layers, xs.shape[1])
+    as_torch = lambda s: type(s)(*map(torch.tensor, s)) if isinstance(s, tuple) else torch.tensor(s)
+    _, lasts = stacked.torch_cells(params.layers, xs, tuple(map(as_torch, states)), mask)
+    h = lasts[-1][0] if isinstance(lasts[-1], tuple) else lasts[-1]
+    return F.linear(h, params.W_y.T, params.b_y)
+
+
+def torch_value_loss(params, xs, target):
+    import torch.nn.functional as F
+
+    return F.mse_loss(torch_last(params, xs), target)
+
+
+def torch_label_loss(params, xs, labels):
+    import torch.nn.functional as F
+
+    return F.cross_entropy(torch_last(params, xs), labels)
+
+
+def torch_next_loss(params, xs, labels, mask):
+    import torch
+    import torch.nn.functional as F
+
+    states = stacked.zeros(params.layers, xs.shape[1])
+    as_torch = lambda s: type(s)(*map(torch.tensor, s)) if isinstance(s, tuple) else torch.tensor(s)
+    ys, _ = torch_readout(params, xs, tuple(map(as_torch, states)), mask)
+    if not mask.any():
+        return 0 * ys.sum()
+    seen = torch.where(mask, labels, -100)
+    return F.cross_entropy(ys.flatten(0, 1), seen.flatten(), ignore_index=-100)
+
+
+def initial(rng, layers, K, dtype):
+    W_y = glorot(np.random.default_rng(rng.seed), len(layers[-1].W_h), K)
+    return ReadoutParams(layers, W_y, np.zeros(K))
+
+
+def weights(draw, D, K, *layers):
+    return ReadoutParams(stacked.weights(draw, D, *layers), W_y=draw(layers[-1][1], K), b_y=draw(K))
+
+
+def cases(draw, T=4, N=2, D=3, H=5, K=6):
+    two = weights(draw, D, K, (gru, H + 1), (lstm, H))
+    args = (two, draw(T, N, D), stacked.initial(draw, two.layers, N), some_mask(T, N))
+    yield Case("readout", args, torch_readout, tolerance=RUN)
+    xs, mask = draw(T, N, D), some_mask(T, N)
+    for kind, name in ((rnn, "of rnn"), (gru, "of gru"), (lstm, "of lstm")):
+        yield Case("readout_last", (weights(draw, D, K, (kind, H)), xs), torch_last, tolerance=RUN, name=name)
+    yield Case("readout_last", (two, xs, mask), torch_last, tolerance=RUN, name="of two layers, unequal lengths")
+    yield Case("readout_value_loss", (two, xs, draw(N, K)), torch_value_loss, tolerance=RUN)
+    yield Case("readout_label_loss", (two, xs, draw.integers(K, N)), torch_label_loss, tolerance=RUN)
+    args = (weights(draw, D, K, (rnn, H)), xs, draw.integers(K, T, N), mask)
+    yield Case("readout_next_loss", args, torch_next_loss, tolerance=RUN)
+    yield Case("readout_init", (Seed(5), two.layers, K), initial, {"dtype": "float64"}, grad=False)
+
+
+def nasty(draw):
+    for name, (T, N, D, H, K), scale in (
+        ("all sizes one", (1, 1, 1, 1, 1), 1),
+        ("fifty steps", (50, 2, 3, 4, 5), 1),
+        ("huge inputs", (4, 2, 3, 5, 6), 1e4),
+    ):
+        params, mask = weights(draw, D, K, (gru, H)), some_mask(T, N)
+        args = (params, scale * draw(T, N, D), draw.integers(K, T, N), mask)
+        yield Case("readout_next_loss", args, torch_next_loss, tolerance=RUN, name=name)
+    params, xs, labels = weights(draw, 3, 4, (lstm, 5)), draw(6, 3, 3), draw.integers(4, 6, 3)
+    huge = params._replace(W_y=1e4 * params.W_y)
+    mask = np.ones((6, 3), bool)
+    mask[:, 1], mask[2:, 2] = False, False  # nothing but padding; padding behind
+    yield Case("readout_next_loss", (huge, xs, labels, mask), torch_next_loss, tolerance=RUN, name="huge logits")
+    yield Case("readout_next_loss", (params, xs, labels, mask & ~mask), torch_next_loss, name="of padding alone")
+    yield Case("readout_last", (params, xs, mask), torch_last, tolerance=RUN, name="a sequence of padding alone")
+    yield Case("readout_last", (params, xs[:, :0]), torch_last, tolerance=RUN, name="no sequences")
+
+
+def bad(draw):
+    params, xs, mask = weights(draw, 3, 4, (gru, 5)), draw(4, 2, 3), np.ones((4, 2), bool)
+    states, labels = (draw(2, 5),), draw.integers(4, 4, 2)
+    yield Bad("readout", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
+    yield Bad(
+        "readout", (params._replace(W_y=draw(5, 3)), xs, states), r"params.b_y has shape \(4,\), expected .* K = 3"
+    )
+    yield Bad("readout", (params, draw(4, 2, 7), states), r"params\[0\].W_x has shape \(3, 15\), expected 7 rows")
+    wrong = params._replace(W_y=draw(6, 4))
+    yield Bad("readout", (wrong, xs, states), r"params.W_y has shape \(6, 4\), expected 5 rows, as params.layers")
+    yield Bad("readout_last", (wrong, xs), r"params.W_y has shape \(6, 4\), expected 5 rows, as params.layers")
+    yield Bad("readout_last", (params, xs, mask.T), r"mask has shape \(2, 4\), expected .* T = 4")
+    yield Bad("readout_value_loss", (params, xs, draw(2, 3)), r"target has shape \(2, 3\), expected .* K = 4")
+    yield Bad("readout_value_loss", (params, draw(4, 0, 3), draw(0, 4)), "N at least 1")
+    yield Bad("readout_label_loss", (params, xs, np.array([0, 4])), r"labels holds 4 at \[1\]")
+    wrong = np.where(np.arange(8).reshape(4, 2) == 5, -1, labels)
+    yield Bad("readout_next_loss", (params, xs, wrong, mask), r"labels holds -1 at \[2, 1\]")
+    yield Bad("readout_next_loss", (params, xs, labels.T, mask), r"labels has shape \(2, 4\), expected .* T = 4")
+
+
+MUTANTS = [
+    Mutant("(hs, lasts), cache = stacked(params.layers, xs, states, mask)  # (1)\n    ys",
+           "(hs, lasts), cache = stacked(params.layers, xs, states)  # (1)\n    ys",
+           "The mask does not reach the layers: the state wanders on through the padding."),
+    Mutant("    h = _output(lasts[-1])", "    h = hs[-1]",
+           "The last output in place of the last state: zero for every sequence that is padded."),
+    Mutant("    h = _output(lasts[-1])", "    h = np.sum(hs, axis=0)",
+           "The sum of all outputs in place of the last one."),
+    Mutant("ys = np.tensordot(hs, params.W_y, 1) + params.b_y", "ys = np.tensordot(hs, params.W_y, 1)", "No bias."),
+    Mutant("h @ params.W_y + params.b_y", "h @ params.W_y", "No bias at the last step."),
+    Mutant("weights = mask.reshape(-1) /", "weights = np.ones(mask.size, ys.dtype) /",
+           "Padding counted in the loss: the net learns to predict padding."),
+    Mutant("np.maximum(np.sum(mask), 1).astype(ys.dtype)", "ys.dtype.type(mask.size)",
+           "Divided by all steps, padding included: short sequences make the loss look small."),
+    Mutant("mask.reshape(-1) / np", "mask.T.reshape(-1) / np",
+           "The mask read along the wrong axis: sequence by sequence, where time comes first."),
+    Mutant("labels.reshape(-1, 1), axis=1)", "labels.T.reshape(-1, 1), axis=1)",
+           "Labels sequence by sequence, where time comes first."),
+    Mutant("labels.reshape(-1, 1), axis=1)", "np.roll(labels, 1, axis=0).reshape(-1, 1), axis=1)",
+           "Targets off by one: every step is asked for the letter that it has just read."),
+    Mutant("d_logits[np.arange(labels.size), labels.reshape(-1)] -= 1", "pass",
+           "The gradient without the target's -1 pushes all logits down alike."),
+    Mutant("d_loss * weights[:, None] * d_logits", "d_loss * d_logits / len(d_logits)",
+           "The mask in the value of the loss, but not in its gradient."),
+    Mutant("d_outputs = np.zeros_like(hs), d_lasts", "d_outputs = np.zeros_like(hs) + d_h, d_lasts",
+           "The last state alone is read: the outputs get no gradient from it."),
+    Mutant("*below, top = (_zeros(last) for last in lasts)", "*below, top = lasts",
+           "States in place of their gradients: what is not read has the gradient 0."),
+    Mutant("_rows(hs).T @ _rows(d_ys)", "hs[-1].T @ d_ys[-1]", "W_y acts at every step, not only the last."),
+]  # fmt: skip

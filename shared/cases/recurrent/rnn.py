@@ -1,0 +1,138 @@
+"""Oracle: torch.nn.RNN in float64, with a mask one sequence after the other on its valid steps alone; Keras on
+TensorFlow and ONNX's reference evaluator as second opinions."""
+
+import numpy as np
+
+from numpy_impl.recurrent.rnn import RNNParams
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.cases.recurrent import _oracles
+from shared.cases.recurrent._oracles import glorot, some_mask
+from shared.comparing import RUN
+
+SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1}
+
+
+def torch_rnn(params, xs, state, mask=None):
+    if mask is not None:
+        return _oracles.by_sequence(torch_rnn, params, xs, state, mask)
+    hs, h = _oracles.torch_layer("RNN", params, (params.b, 0 * params.b), xs, state[None])
+    return hs, h[0]
+
+
+def keras_rnn(params, xs, state):
+    import keras
+
+    layer = keras.layers.SimpleRNN(len(params.W_h), return_sequences=True, return_state=True, dtype="float64")
+    return _oracles.keras_layer(layer, list(params), xs, state)
+
+
+def onnx_rnn(params, xs, state):
+    B = np.concatenate([params.b, 0 * params.b])
+    return _oracles.onnx_layer("RNN", params.W_x, params.W_h, B, xs, state)
+
+
+def initial(rng, D, H, dtype):
+    generator = np.random.default_rng(rng.seed)
+    return RNNParams(W_x=glorot(generator, D, H), W_h=glorot(generator, H, H), b=np.zeros(H))
+
+
+def weights(draw, D, H):
+    return RNNParams(W_x=draw(D, H), W_h=draw(H, H) / np.sqrt(H), b=draw(H))
+
+
+def cases(draw, T=4, N=2, D=3, H=5):
+    params, state = weights(draw, D, H), draw(N, H)
+    second = {"keras": keras_rnn, "onnx": onnx_rnn}
+    yield Case("rnn", (params, draw(T, N, D), state), torch_rnn, tolerance=RUN, second=second)
+    args = (params, draw(T, N, D), state, some_mask(T, N))
+    yield Case("rnn", args, torch_rnn, tolerance=RUN, name="unequal lengths")
+    yield Case("rnn_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
+
+
+def split(module, *args):
+    return _oracles.split(module, "rnn", *args)
+
+
+def whole(params, xs, state):
+    import torch
+
+    hs, last = torch_rnn(RNNParams(*map(torch.tensor, params)), torch.tensor(xs), torch.tensor(state))
+    return [hs[:3], hs[3:]], last
+
+
+def zero_state(module, params, n):
+    return module.rnn_zero_state(params, n)
+
+
+def nasty(draw):
+    for name, (T, N, D, H), scale in (
+        ("all sizes one", (1, 1, 1, 1), 1),
+        ("fifty steps", (50, 2, 3, 4), 1),
+        ("two hundred steps", (200, 1, 2, 3), 1),
+        ("huge inputs", (4, 2, 3, 5), 1e4),
+        ("no sequences", (4, 0, 3, 5), 1),
+    ):
+        args = (weights(draw, D, H), scale * draw(T, N, D), draw(N, H))
+        yield Case("rnn", args, torch_rnn, tolerance=RUN, name=name)
+    mask = np.ones((6, 3), bool)
+    mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
+    args = (weights(draw, 3, 5), draw(6, 3, 3), draw(3, 5), mask)
+    yield Case("rnn", args, torch_rnn, tolerance=RUN, name="a sequence of padding alone")
+    yield Case("rnn", (*args[:3], ~mask | mask), torch_rnn, tolerance=RUN, name="a mask that hides nothing")
+    yield Case("rnn", (*args[:3], mask & ~mask), torch_rnn, tolerance=RUN, name="a mask that hides everything")
+    args = (weights(draw, 3, 5), draw(7, 2, 3), draw(2, 5))
+    yield Case(split, args, whole, grad=False, tolerance=RUN, name="in two parts")
+    yield Case(zero_state, (args[0], 4), lambda params, n: np.zeros((n, 5)), grad=False, name="of four sequences")
+
+
+def bad(draw):
+    params, state, xs = weights(draw, 3, 5), draw(2, 5), draw(4, 2, 3)
+    yield Bad("rnn", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
+    yield Bad("rnn", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x")
+    yield Bad("rnn", (params, draw(2, 3), state), r"xs has shape \(2, 3\), expected \(T, N, D\)")
+    yield Bad("rnn", (params, xs, draw(3, 5)), r"state has shape \(3, 5\), expected .* N = 2")
+    yield Bad("rnn", (params._replace(W_h=draw(5, 4)), xs, state), r"params.W_h has shape \(5, 4\)")
+    yield Bad("rnn", (params, xs.astype("float32"), state), "xs has dtype float32, expected float64")
+    yield Bad("rnn", (params, xs, state, np.ones((2, 4), bool)), r"mask has shape \(2, 4\), expected .* T = 4")
+    yield Bad("rnn", (params, xs, state, np.ones((4, 2))), "mask has dtype float64, expected bool values")
+
+
+MUTANTS = [
+    Mutant("params.W_x, 1) + params.b", "params.W_x, 1) + 2 * params.b",
+           "The bias counted twice: PyTorch stores two biases, and both were loaded with the sum."),
+    Mutant("params.W_x, 1) + params.b", "params.W_x, 1)", "No bias at all."),
+    Mutant("z += state @ params.W_h", "z += state @ params.W_h.T",
+           "W_h is square: transposed, as another library stores it, it fits as well and means something else."),
+    Mutant("z += state @ params.W_h", "z += states[0] @ params.W_h",
+           "The state is never carried on: every step starts from the beginning."),
+    Mutant("h = tanh(z)", "h = np.maximum(z, 0)", "A rectifier, the other nonlinearity of torch.nn.RNN."),
+    Mutant("np.where(mask[t, :, None], h, state)", "np.where(mask[t, :, None], h, 0)",
+           "The state is not carried over padding: the last state of a short sequence is zero."),
+    Mutant("state = h if mask is None else np.where(mask[t, :, None], h, state)", "state = h",
+           "The mask hides the outputs alone: padding goes on changing the state."),
+    Mutant("hs = states[1:] if mask is None else np.where(mask[..., None], states[1:], 0)", "hs = states[1:]",
+           "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
+    Mutant("np.where(mask[..., None], states[1:], 0)", "np.where(mask[:1, :, None], states[1:], 0)",
+           "The first step's mask for all outputs: the mask broadcast along the wrong axis."),
+    Mutant("slopes = 1 - states[1:] * states[1:]", "slopes = states[1:] * (1 - states[1:])",
+           "The derivative of a sigmoid: that of tanh is 1 - h²."),
+    Mutant("slopes = 1 - states[1:] * states[1:]", "slopes = 1 - states[:-1] * states[:-1]",
+           "The slope at the step before: off by one."),
+    Mutant("d_h = d_hs[t] + d_state", "d_h = d_hs[t]",
+           "Outputs feed the next step as well: its gradient has to be added."),
+    Mutant("d_state = d_zs[t] @ params.W_h.T", "d_state = d_zs[t] @ params.W_h",
+           "W_h not transposed on the way back: it is square, so no shape complains."),
+    Mutant("d_state = d_zs[t] @ params.W_h.T", "d_state = 0 * d_zs[t] @ params.W_h.T",
+           "Backpropagation through time cut after one step."),
+    Mutant("W_h=_rows(states[:-1]).T", "W_h=_rows(states[1:]).T",
+           "W_h's gradient paired with h_t instead of h_{t-1}: off by one step."),
+    Mutant("b=np.sum(d_zs, axis=(0, 1))", "b=np.sum(d_zs[-1], axis=0)",
+           "The bias acts at every step, not only the last."),
+    Mutant("d_hs = np.where(mask[..., None], d_hs, 0)", "d_hs = d_hs",
+           "A padded output is the constant zero: what comes from above at it must not go back."),
+    Mutant("slopes = np.where(mask[..., None], slopes, 0)", "slopes = slopes",
+           "Gradient at padded steps reaches the weights."),
+    Mutant("np.where(mask[t, :, None], 0, d_h)", "0 * d_h",
+           "The gradient of the last state is not carried back over padding: short sequences learn nothing from it."),
+]  # fmt: skip

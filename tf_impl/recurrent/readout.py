@@ -1,0 +1,118 @@
+"""Linear readout of recurrent layers, at every step or at the last one, and what it costs.
+
+    h_t, s = stacked(layers, x_t)               (1)   rnn, gru or lstm, one layer or several
+    y_t    = h_t W_y + b_y                      (2)   at every step
+    y      = h_T W_y + b_y                      (3)   at the last step that counts, from zero states
+    value_loss  = mean over all elements of (y - target)²         (4)
+    label_loss  = -1/N Σ_n log softmax(y_n)_label(n)              (5)
+    next_loss   = -1/M Σ_tn m_tn log softmax(y_tn)_label(t, n)    (6)   M = Σ_tn m_tn, the steps that count
+
+Shapes: layers as in recurrent/stacked; xs (T, N, D), time first; mask m (T, N), True at the steps that count; W_y
+    (H, K), b_y (K,); outputs (T, N, K) of every step or (N, K) of the last one; targets (N, K); labels integers from
+    0 to K-1, (N,) for label_loss and (T, N) for next_loss.
+
+Units: cross-entropies are in nats, per sequence in (5), per step that counts in (6).
+
+Variant: the loss of all steps is a mean over the steps that count, whatever their sequences' lengths, as PyTorch's
+    ignore_index and Keras's masks give it; if none counts, it is 0. At a masked step y_t is b_y. readout_init draws a
+    Glorot-uniform W_y and a zero b_y.
+
+Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for a loss),
+    or if a label is negative or at least K, also at a masked step.
+
+Reference: Elman, Cognitive Science 14 (1990), for the prediction of the next letter; Hochreiter & Schmidhuber, Neural
+    Computation 9 (1997), for a value at the end.
+"""
+
+from typing import Annotated, NamedTuple
+
+import tensorflow as tf
+from jaxtyping import Bool, Float, Int
+from numpy.random import Generator
+from tensorflow import Tensor as Array
+
+from shared.shapes import Below, checked
+from tf_impl import losses
+from tf_impl.initializers import glorot_uniform
+from tf_impl.recurrent.lstm import LSTMState
+from tf_impl.recurrent.stacked import Cell, State, stacked, stacked_zero_state
+
+
+class ReadoutParams(NamedTuple):
+    layers: tuple[Cell, ...]
+    W_y: Float[Array, "H K"]
+    b_y: Float[Array, "K"]
+
+
+def readout_init(
+    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: str = "float32"
+) -> ReadoutParams:
+    n_hidden = layers[-1].W_h.shape[0]
+    return ReadoutParams(
+        layers, glorot_uniform(rng, (n_hidden, n_outputs), dtype=dtype), tf.zeros([n_outputs], dtype)
+    )
+
+
+@checked(T=1)
+def readout(
+    params: ReadoutParams,
+    xs: Float[Array, "T N D"],
+    states: tuple[State, ...],
+    mask: Bool[Array, "T N"] | None = None,
+) -> tuple[Float[Array, "T N K"], tuple[State, ...]]:
+    _check(params)
+    hs, lasts = stacked(params.layers, xs, states, mask)  # (1)
+    ys = hs @ params.W_y + params.b_y  # (2)
+    return ys, lasts
+
+
+@checked(T=1)
+def readout_last(
+    params: ReadoutParams, xs: Float[Array, "T N D"], mask: Bool[Array, "T N"] | None = None
+) -> Float[Array, "N K"]:
+    _check(params)
+    states = stacked_zero_state(params.layers, xs.shape[1])
+    _, lasts = stacked(params.layers, xs, states, mask)  # (1)
+    h = _output(lasts[-1])
+    return h @ params.W_y + params.b_y  # (3)
+
+
+def _output(state):
+    return state.h if isinstance(state, LSTMState) else state
+
+
+def _check(params):
+    n_hidden = params.layers[-1].W_h.shape[0]
+    if params.W_y.shape[0] != n_hidden:
+        found = f"params.W_y has shape {tuple(params.W_y.shape)}"
+        raise ValueError(f"readout: {found}, expected {n_hidden} rows, as params.layers[-1] gives")
+
+
+@checked(T=1, N=1)
+def readout_value_loss(
+    params: ReadoutParams, xs: Float[Array, "T N D"], target: Float[Array, "N K"]
+) -> Float[Array, ""]:
+    y = readout_last(params, xs)
+    return losses.mse(y, target)  # (4)
+
+
+@checked(T=1, N=1)
+def readout_label_loss(
+    params: ReadoutParams, xs: Float[Array, "T N D"], labels: Annotated[Int[Array, "N"], Below("K")]
+) -> Float[Array, ""]:
+    y = readout_last(params, xs)
+    return losses.softmax_cross_entropy(y, labels)  # (5)
+
+
+@checked(T=1, N=1)
+def readout_next_loss(
+    params: ReadoutParams,
+    xs: Float[Array, "T N D"],
+    labels: Annotated[Int[Array, "T N"], Below("K")],
+    mask: Bool[Array, "T N"],
+) -> Float[Array, ""]:
+    ys, _ = readout(params, xs, stacked_zero_state(params.layers, xs.shape[1]), mask)
+    log_p = losses.log_softmax(tf.reshape(ys, [-1, ys.shape[-1]]))
+    picked = tf.gather(log_p, tf.reshape(labels, [-1]), axis=1, batch_dims=1)
+    weights = tf.cast(tf.reshape(mask, [-1]), ys.dtype)
+    return -tf.reduce_sum(weights * picked) / tf.maximum(tf.reduce_sum(weights), 1)  # (6)
