@@ -157,6 +157,7 @@ def results(
 
 
 app.command()(cli_train.train)
+app.command()(cli_train.say)
 app.command()(cli_train.demo)
 app.command()(cli_bench.bench)
 app.command()(cli_trace.trace)

@@ -72,6 +72,47 @@ def train(
         print(f"  {file}")
 
 
+def say(
+    algo: Annotated[str, typer.Argument(help="A recipe whose model can be talked to, such as seq2seq.")],
+    text: Annotated[list[str] | None, typer.Argument(help="Words to ask for; without any, a prompt.")] = None,
+    backend: Annotated[str, typer.Option(help="numpy, torch or tf.")] = "numpy",
+    budget: Annotated[str, typer.Option(help="The budget that it was trained with.")] = "quick",
+    seed: Annotated[int, typer.Option(help="The seed that it was trained with.")] = 0,
+    device: Annotated[str | None, typer.Option(help="Such as cuda (torch), gpu (tf); the CPU if not given.")] = None,
+    data: Annotated[str | None, typer.Option(help="The folder with your own data that it was trained on.")] = None,
+    out: Annotated[str | None, typer.Option(help="The folder of the run, if not the usual one.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32 or float64, as in training.")] = "float32",
+):
+    """Ask a trained model.
+
+    seq2seq says how a word is spoken, and shows where it looked. Without words it prompts for them, or takes them
+    from a pipe, one a line.
+
+    Examples: triptych say seq2seq chloroform tomato · triptych say seq2seq --backend tf --budget full
+    """
+    from shared import training
+
+    answer, about = training.speaker(algo, backend, budget, seed, device, data, out, dtype)
+    if text:
+        print("\n\n".join(answer(word) for word in text))
+        return
+    asked = sys.stdin.isatty()
+    if asked:
+        print(f"{about}. A word, or nothing to stop.")
+    while line := _line("> " if asked else "").strip():
+        try:
+            print(answer(line), end="\n\n")
+        except ValueError as error:
+            print(error)
+
+
+def _line(prompt: str) -> str:
+    try:
+        return input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
 def demo(
     out: Annotated[str, typer.Option(help="Folder for the pictures.")] = "build/demo",
     seed: Annotated[int, typer.Option(help="Decides the initial weights and the order of the examples.")] = 0,

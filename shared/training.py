@@ -95,6 +95,43 @@ def train(
         return _finish(plan, state, last)
 
 
+def speaker(
+    name: str,
+    backend: str,
+    budget: str = "quick",
+    seed: int = 0,
+    device: str | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    dtype: str = "float32",
+) -> tuple[Callable[[str], str], str]:
+    """A trained model to talk to, by what its recipe calls `say`, and what it is; arguments as for `train`.
+
+    Raises ValueError if the recipe has no `say`, or if there is no checkpoint of such a run.
+    """
+    plan = _plan(name, backend, budget, seed, None, device, data, out, dtype, True)
+    if not hasattr(plan.recipe, "say"):
+        others = [path for path in catalogue.recipes() if hasattr(catalogue.companion("recipes", path), "say")]
+        raise ValueError(f"{plan.path} has nothing to say, expected one of {', '.join(others)}")
+    file = plan.folder / CHECKPOINT
+    if not file.exists():
+        raise ValueError(f"there is no '{file}'; to train the model:\n  {plan.command}")
+    found = checkpoints.read(file)
+    for key in ("path", "budget", "dtype", "data"):  # the backend may be another one: weights are weights
+        if found.about.get(key) != plan.about[key]:
+            raise ValueError(f"'{file}': its {key} is {found.about.get(key)}, expected {plan.about[key]}")
+    run, adapter = plan.run, backends.get(backend)
+    with adapter.scope(device):
+        like = backends.to_numpy(backend, plan.recipe.init(run, plan.data))
+        state = backends.to_backend(backend, checkpoints.restore(found, like, file), device)
+
+    def say(text: str) -> str:
+        with adapter.scope(device):
+            return plan.recipe.say(run, plan.data, state, text)
+
+    return say, f"{plan.path}, {found.step} of {found.about['steps']} steps on {found.about['backend']}"
+
+
 class _Plan(NamedTuple):
     """A run whose arguments have been found right."""
 

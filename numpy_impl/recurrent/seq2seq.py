@@ -1,0 +1,149 @@
+"""Sequence to sequence: an encoder reads one sequence, a decoder writes another one.
+
+    x_j      = row source_j of W_e                              (1)   embedded symbols
+    →h_j     = GRU(x_j, →h_{j-1}), ←h_j = GRU(x_j, ←h_{j+1})    (2)   read forwards and backwards
+    h_j      = →h_j | ←h_j                                      (3)   side by side
+    s_0      = →h_S | ←h_1                                      (4)   where each direction has read everything
+    inputs   = bos, y_1, ..., y_{T-1}                           (5)   teacher forcing: the true symbol before
+    logits   = decoder(inputs; s_0, h)                          (6)
+    loss     = -1/M Σ_valid log softmax(logits_t)_y_t           (7)   M: how many target symbols are valid
+
+Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 0 to K-1; their masks, True at the
+    symbols that count, which come first; W_e (V, L); two encoders of L inputs and H/2 units; hs (S, N, H), s_0 (N,
+    H); logits (T, N, K).
+
+Units: the loss is in nats per valid target symbol, the end symbol included if the target has it.
+
+Variant: the encoder reads in both directions, as in Bahdanau et al.; its last states are the decoder's first, as in
+    Sutskever et al. (who read backwards only, with a deep LSTM; Bahdanau et al. put a dense layer between). So the
+    decoder has as many units as both directions together. Padding, at the end, carries the encoders' states, has
+    weight 0 in attention, and has no part in the loss or any gradient. The loss is a mean over valid symbols, not
+    over sequences, as PyTorch's with ignore_index; if no symbol is valid it is 0, with gradient 0 (PyTorch: NaN).
+    context is "attention" if not given; see recurrent/decoder.
+
+Raises: ValueError if sizes or dtypes disagree, if S or T is 0, if a symbol is out of range, or if the number of
+    hidden units is odd.
+
+Reference: Sutskever, Vinyals & Le 2014, arXiv:1409.3215; Cho et al. 2014, arXiv:1406.1078; Bahdanau, Cho & Bengio
+    2015, arXiv:1409.0473; Williams & Zipser, Neural Computation 1 (1989), for teacher forcing.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray as Array
+from numpy.random import Generator
+
+from numpy_impl import losses
+from numpy_impl.recurrent.decoder import DecoderParams, decoder, decoder_backward, decoder_init
+from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
+from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_init, gru_zero_state
+from shared.shapes import Below, checked
+
+
+class Seq2SeqParams(NamedTuple):
+    W_e: Float[Array, "V L"]
+    encoder: tuple[GRUParams, ...]
+    decoder: DecoderParams
+
+
+def seq2seq_init(
+    rng: Generator,
+    n_source: int,
+    n_target: int,
+    n_embedding: int,
+    n_hidden: int,
+    *,
+    context: str = "attention",
+    n_attention: int = 0,
+    dtype: str = "float32",
+) -> Seq2SeqParams:
+    if n_hidden % 2:
+        raise ValueError(
+            f"seq2seq_init: n_hidden is {n_hidden}, expected an even number, one half for each direction"
+        )
+    size = {"context": context, "n_attention": n_attention or n_hidden // 2}
+    return Seq2SeqParams(
+        W_e=embedding_init(rng, n_source, n_embedding, dtype=dtype),
+        encoder=tuple(gru_init(rng, n_embedding, n_hidden // 2, dtype=dtype) for _ in range(2)),
+        decoder=decoder_init(rng, n_target, n_embedding, n_hidden, n_hidden, dtype=dtype, **size),
+    )
+
+
+@checked(S=1)
+def seq2seq_encode(
+    params: Seq2SeqParams, source: Annotated[Int[Array, "S N"], Below("V")], mask: Bool[Array, "S N"]
+) -> tuple[Float[Array, "S N H"], Float[Array, "N H"]]:
+    """What was read at each place, and the decoder's first state."""
+    xs, looked_up = embedding(params.W_e, source)  # (1)
+    forwards, backwards = params.encoder
+    zeros = gru_zero_state(forwards, source.shape[1])
+    (hs, s), cache = gru(forwards, xs, zeros, mask)  # (2)
+    (hs_back, s_back), cache_back = gru(backwards, xs[::-1], zeros, mask[::-1])  # (2)
+    hs = np.concatenate([hs, hs_back[::-1]], axis=-1)  # (3)
+    return (hs, np.concatenate([s, s_back], axis=-1)), (params, looked_up, cache, cache_back)  # (4)
+
+
+def seq2seq_encode_backward(cache, d_outputs):
+    params, looked_up, cache, cache_back = cache
+    (d_hs, d_hs_back), (d_s, d_s_back) = (np.split(d, 2, axis=-1) for d in d_outputs)  # through (3) (4)
+    d_forwards, d_xs, *_ = gru_backward(cache, (d_hs, d_s))  # through (2)
+    d_backwards, d_xs_back, *_ = gru_backward(cache_back, (d_hs_back[::-1], d_s_back))  # through (2)
+    d_W_e, _ = embedding_backward(looked_up, d_xs + d_xs_back[::-1])  # through (1)
+    return params._replace(W_e=d_W_e, encoder=(d_forwards, d_backwards), decoder=_zeros(params.decoder)), None, None
+
+
+@checked(S=1, T=1)
+def seq2seq(
+    params: Seq2SeqParams,
+    source: Annotated[Int[Array, "S N"], Below("V")],
+    source_mask: Bool[Array, "S N"],
+    target: Annotated[Int[Array, "T N"], Below("K")],
+    *,
+    bos: int = 0,
+) -> Float[Array, "T N K"]:
+    (hs, s_0), encoded = seq2seq_encode(params, source, source_mask)
+    inputs = np.concatenate([np.full_like(target[:1], bos), target[:-1]])  # (5)
+    logits, decoded = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (6)
+    return logits, (encoded, decoded)
+
+
+def seq2seq_backward(cache, d_logits):
+    encoded, decoded = cache
+    d_decoder, _, d_s, d_hs, _ = decoder_backward(decoded, d_logits)  # through (6)
+    d_params, *_ = seq2seq_encode_backward(encoded, (d_hs, d_s))
+    return d_params._replace(decoder=d_decoder), None, None, None  # through (5): symbols have no gradient
+
+
+@checked(S=1, T=1)
+def seq2seq_loss(
+    params: Seq2SeqParams,
+    source: Annotated[Int[Array, "S N"], Below("V")],
+    source_mask: Bool[Array, "S N"],
+    target: Annotated[Int[Array, "T N"], Below("K")],
+    target_mask: Bool[Array, "T N"],
+    *,
+    bos: int = 0,
+) -> Float[Array, ""]:
+    logits, cache = seq2seq(params, source, source_mask, target, bos=bos)
+    log_p, _ = losses.log_softmax(logits.reshape(-1, logits.shape[-1]))
+    picked = np.take_along_axis(log_p, target.reshape(-1, 1), axis=-1)[:, 0]
+    valid = target_mask.reshape(-1)
+    count = np.maximum(np.sum(valid, dtype=logits.dtype), 1)
+    return -np.sum(np.where(valid, picked, 0)) / count, (cache, log_p, target, valid, count)  # (7)
+
+
+def seq2seq_loss_backward(cache, d_loss):
+    cache, log_p, target, valid, count = cache
+    d_logits = np.exp(log_p)
+    d_logits[np.arange(len(d_logits)), target.reshape(-1)] -= 1
+    d_logits *= np.where(valid, d_loss / count, 0)[:, None]  # through (7)
+    return *seq2seq_backward(cache, d_logits.reshape(*target.shape, d_logits.shape[-1])), None
+
+
+def _zeros(tree):
+    """A tree of zeros: what has no part in the result has no gradient."""
+    if isinstance(tree, tuple):
+        return type(tree)(*map(_zeros, tree))
+    return None if tree is None else np.zeros_like(tree)

@@ -1,0 +1,81 @@
+"""Additive attention (Bahdanau): where to look in a sequence, decided by a small network.
+
+    q    = s W_s                                        (1)   the question, from the state of who asks
+    k_j  = h_j W_h                                      (2)   a key for each place j of what was read
+    e_j  = w · tanh(q + k_j)                            (3)   how well place j fits
+    α_j  = e^(e_j) / Σ_i e^(e_i)                        (4)   over the valid places; 0 at the others
+    c    = Σ_j α_j h_j                                  (5)   what is seen there
+
+Shapes: s (N, Q); hs (S, N, E), place first; mask (S, N), True at valid places; W_s (Q, A), W_h (E, A), w (A,);
+    q (N, A), keys (S, N, A), α (S, N), c (N, E). attention_read does (3) to (5), for questions that come one after
+    the other while the keys stay.
+
+Units: α are weights that add up to 1.
+
+Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every
+    dtype; where no place is valid, α and c are 0 (a softmax over -∞ alone would be NaN). Keras's AdditiveAttention
+    has no W_s and W_h, and takes 1e9 from masked scores, which in float64 leaves a row without valid places as if
+    nothing were masked. Luong et al. 2015, arXiv:1508.04025, ask with the state after the step, and score by
+    products. attention_init draws Glorot-uniform weights.
+
+Raises: ValueError if sizes or dtypes disagree, or if there is no place at all (S = 0).
+
+Reference: Bahdanau, Cho & Bengio 2015, arXiv:1409.0473.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+from jaxtyping import Bool, Float
+from numpy.random import Generator
+from tensorflow import Tensor as Array
+
+from shared.shapes import checked
+from tf_impl.activations import tanh
+from tf_impl.initializers import glorot_uniform
+
+
+class AttentionParams(NamedTuple):
+    W_s: Float[Array, "Q A"]
+    W_h: Float[Array, "E A"]
+    w: Float[Array, "A"]
+
+
+def attention_init(
+    rng: Generator, n_asking: int, n_read: int, n_hidden: int, *, dtype: str = "float32"
+) -> AttentionParams:
+    return AttentionParams(
+        W_s=glorot_uniform(rng, (n_asking, n_hidden), dtype=dtype),
+        W_h=glorot_uniform(rng, (n_read, n_hidden), dtype=dtype),
+        w=glorot_uniform(rng, (n_hidden, 1), dtype=dtype)[:, 0],
+    )
+
+
+@checked(S=1)
+def attention_read(
+    w: Float[Array, "A"],
+    q: Float[Array, "N A"],
+    keys: Float[Array, "S N A"],
+    hs: Float[Array, "S N E"],
+    mask: Bool[Array, "S N"] | None = None,
+) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
+    e = tf.reduce_sum(tanh(q + keys) * w, axis=-1)  # (3)
+    e = e if mask is None else tf.where(mask, e, tf.constant(-float("inf"), e.dtype))
+    top = tf.reduce_max(tf.stop_gradient(e), axis=0)
+    p = tf.exp(e - tf.where(tf.math.is_finite(top), top, tf.zeros_like(top)))
+    total = tf.reduce_sum(p, axis=0)
+    alpha = p / tf.where(total > 0, total, tf.ones_like(total))  # (4)
+    c = tf.reduce_sum(alpha[..., None] * hs, axis=0)  # (5)
+    return c, alpha
+
+
+@checked(S=1)
+def attention(
+    params: AttentionParams,
+    s: Float[Array, "N Q"],
+    hs: Float[Array, "S N E"],
+    mask: Bool[Array, "S N"] | None = None,
+) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
+    q = s @ params.W_s  # (1)
+    keys = tf.tensordot(hs, params.W_h, 1)  # (2)
+    return attention_read(params.w, q, keys, hs, mask)
