@@ -1,0 +1,137 @@
+"""Pooling: the largest value or the mean of what a window sees, in every channel by itself.
+
+    m = max_ij x̃_n,(hs+i),(ws+j),c                                 (1)   with -∞ around x
+    a = Σ_ij x̃_n,(hs+i),(ws+j),c / q_h,w                           (2)   with zeros around x
+    q_h,w = how many i, j of the window at h, w lie in x           (3)
+    m = max_hw x_n,h,w,c                                           (4)   global
+    a = Σ_hw x_n,h,w,c / (H W)                                     (5)   global
+
+Shapes: x (N, H, W, C); m and a (N, H', W', C), or (N, C) if global. window, stride and padding as in conv2d, and H',
+    W' as there; the stride is the window if it is None.
+
+Units: those of x.
+
+Variant: of equal values in a window the first, row by row, gets all of the gradient (torch, TensorFlow, Keras; a
+    maximum over a stack of slices would split it). What surrounds the image never wins. A NaN does, and the last one
+    gets the gradient (torch; TensorFlow's own operation drops NaNs). The mean is that of what lies in the image
+    (Keras, TensorFlow, ONNX; torch counts zeros as well, unless count_include_pad=False). A window that sees nothing
+    of the image has the maximum -∞ and the mean 0. No window hangs over the edge (torch's ceil_mode=False).
+
+Raises: ValueError if x has not four axes, if the window covers more than there is of an axis, if window or stride is
+    below 1, or if the padding is unknown or negative.
+
+Reference: Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience 2 (1999)
+    (maximum); LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition",
+    Proceedings of the IEEE 86 (1998) (mean); Lin, Chen & Yan, "Network in network", 2013, arXiv:1312.4400 (global).
+"""
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from numpy_impl.convolutional.conv2d import conv2d_geometry
+from shared.shapes import checked
+
+
+@checked(H=1, W=1)
+def pooling_max(
+    x: Float[Array, "N H W C"],
+    *,
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
+) -> Float[Array, "N H_out W_out C"]:
+    pads, places = _places(x, window, stride, padding)
+    inside = _inside(x, pads, places)
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-np.inf)
+    m, begun, taken = _seen(padded, places[0]), inside[0], []
+    for place, lies_inside in zip(places[1:], inside[1:], strict=True):
+        value = _seen(padded, place)
+        taken.append((value > m) | (value != value) | (lies_inside & ~begun))
+        m, begun = np.maximum(m, value), begun | lies_inside  # (1)
+    return m, (padded.shape, pads, places, taken)
+
+
+def pooling_max_backward(cache, d_m):
+    shape, pads, places, taken = cache
+    d_padded = np.zeros(shape, d_m.dtype)
+    for (i, j), take in zip(places[:0:-1], reversed(taken), strict=True):
+        d_padded[:, i, j] += d_m * take  # through (1)
+        d_m = d_m * ~take
+    i, j = places[0]
+    d_padded[:, i, j] += d_m  # through (1)
+    return (_cropped(d_padded, pads),)
+
+
+@checked(H=1, W=1)
+def pooling_average(
+    x: Float[Array, "N H W C"],
+    *,
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
+) -> Float[Array, "N H_out W_out C"]:
+    pads, places = _places(x, window, stride, padding)
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    count = np.sum(_inside(x, pads, places), axis=0).astype(x.dtype)  # (3)
+    scale = 1 / np.maximum(count, 1)
+    a = sum(_seen(padded, place) for place in places) * scale  # (2)
+    return a, (padded.shape, pads, places, scale)
+
+
+def pooling_average_backward(cache, d_a):
+    shape, pads, places, scale = cache
+    d_padded, d_sum = np.zeros(shape, d_a.dtype), d_a * scale  # through (3)
+    for i, j in places:
+        d_padded[:, i, j] += d_sum  # through (2)
+    return (_cropped(d_padded, pads),)
+
+
+@checked(H=1, W=1)
+def pooling_global_max(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
+    of_rows, rows_cache = pooling_max(x, window=(1, x.shape[2]))
+    m, cache = pooling_max(of_rows, window=(x.shape[1], 1))  # (4)
+    return m[:, 0, 0], (rows_cache, cache)
+
+
+def pooling_global_max_backward(cache, d_m):
+    rows_cache, cache = cache
+    (d_of_rows,) = pooling_max_backward(cache, d_m[:, None, None])
+    return pooling_max_backward(rows_cache, d_of_rows)  # through (4)
+
+
+@checked(H=1, W=1)
+def pooling_global_average(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
+    return np.mean(x, axis=(1, 2)), x.shape  # (5)
+
+
+def pooling_global_average_backward(cache, d_a):
+    n, height, width, c = cache
+    d_x = np.broadcast_to(d_a[:, None, None] / (height * width), (n, height, width, c))  # through (5)
+    return (d_x.copy(),)
+
+
+def _places(x, window, stride, padding):
+    """Zeros or -∞ on each side, and what each element of the window meets of the padded image, row by row."""
+    window = window if isinstance(window, tuple) else (window, window)
+    if len(window) != 2 or not all(isinstance(k, int) and k >= 1 for k in window):
+        raise ValueError(f"window is {window}, expected an integer or two, at least 1")
+    stride = window if stride is None else stride
+    geometry = conv2d_geometry(x.shape[1:3], window, stride=stride, padding=padding)
+    return geometry.pads, [(i, j) for i in geometry.down for j in geometry.across]
+
+
+def _seen(padded, place):
+    i, j = place
+    return padded[:, i, j]
+
+
+def _inside(x, pads, places):
+    """(kH kW, H', W', 1): whether an element of the window lies in the image."""
+    image = np.pad(np.ones(x.shape[1:3], bool), pads)
+    return np.stack([image[i, j] for i, j in places])[..., None]
+
+
+def _cropped(padded, pads):
+    (top, bottom), (left, right) = pads
+    return padded[:, top : padded.shape[1] - bottom, left : padded.shape[2] - right]

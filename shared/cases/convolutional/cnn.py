@@ -1,0 +1,251 @@
+"""Oracle: a stack of torch.nn.functional's layers, relu before pooling; Keras on TensorFlow as second opinion."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from numpy_impl.convolutional.cnn import CNNBlock, CNNParams
+from numpy_impl.intro.mlp import MLPLayer
+from numpy_impl.normalization.batch_norm import BatchNormParams, BatchNormState
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.cases.convolutional.conv2d import weights, zeros
+from shared.cases.intro.mlp import he_layers
+from shared.comparing import RUN
+
+SMALLEST = {"N": 2, "H": 4, "W": 6, "C": 1, "K": 1}
+
+
+def torch_blocks(params, x, states, padding, pools, training):
+    import torch.nn.functional as F
+
+    x, new = x.permute(0, 3, 1, 2), []
+    for i, block in enumerate(params.blocks):
+        pool = pools[i] if isinstance(pools, tuple) else pools
+        vertical, horizontal = zeros(x.shape[2:], block.W.shape[:2], 1, padding, 1)
+        x = F.conv2d(F.pad(x, (*horizontal, *vertical)), block.W.permute(3, 2, 0, 1).contiguous(), block.b)
+        if block.norm is not None:
+            mean, var = (
+                0.9 * old + 0.1 * now((0, 2, 3)) for old, now in zip(states[i], (x.mean, x.var), strict=True)
+            )
+            running = (None, None) if training else states[i]
+            x = F.batch_norm(x, *running, *block.norm, training=training)
+        new.append(block.norm and BatchNormState(mean, var))
+        x = F.max_pool2d(F.relu(x), pool)
+    return x.permute(0, 2, 3, 1).flatten(1), new
+
+
+def torch_dense(params, x, masks, p):
+    import torch.nn.functional as F
+
+    dropped = lambda x, i: x if masks is None else x * masks[i] / (1 - p)
+    for i, layer in enumerate(params.dense[:-1]):
+        x = F.relu(F.linear(dropped(x, i), layer.W.T, layer.b))
+    last = len(params.dense) - 1
+    return F.linear(dropped(x, last), params.dense[-1].W.T, params.dense[-1].b)
+
+
+def torch_train(params, x, states, masks=None, *, padding="valid", pools=2, p=0.5):
+    features, new = torch_blocks(params, x, states, padding, pools, training=True)
+    return torch_dense(params, features, masks, p), tuple(new)
+
+
+def torch_loss(params, x, labels, masks=None, *, padding="valid", pools=2, p=0.5):
+    import torch
+    import torch.nn.functional as F
+
+    states = tuple(block.norm and BatchNormState(*map(torch.zeros_like, block.norm)) for block in params.blocks)
+    logits, _ = torch_train(params, x, states, masks, padding=padding, pools=pools, p=p)
+    return F.cross_entropy(logits, labels)
+
+
+def torch_eval(params, x, states, *, padding="valid", pools=2):
+    import torch
+    import optree
+
+    params, x, states = optree.tree_map(torch.tensor, (params, x, states))
+    features, _ = torch_blocks(params, x, states, padding, pools, training=False)
+    return torch_dense(params, features, None, 0)
+
+
+def keras_eval(params, x, states, *, padding="valid", pools=2):
+    import keras
+
+    flat, options = [], {"dtype": "float64"}
+    layers = [keras.Input(x.shape[1:], dtype="float64")]
+    for i, (block, state) in enumerate(zip(params.blocks, states, strict=True)):
+        kH, kW, _, n_out = block.W.shape
+        layers.append(keras.layers.Conv2D(n_out, (kH, kW), padding=padding, use_bias=block.b is not None, **options))
+        flat += [block.W] if block.b is None else [block.W, block.b]
+        if block.norm is not None:
+            layers.append(keras.layers.BatchNormalization(epsilon=1e-5, **options))
+            flat += [*block.norm, *state]
+        layers.append(keras.layers.ReLU(**options))
+        layers.append(keras.layers.MaxPooling2D(pools[i] if isinstance(pools, tuple) else pools, **options))
+    layers.append(keras.layers.Flatten(**options))
+    for layer in params.dense:
+        layers.append(keras.layers.Dense(len(layer.b), activation="relu", **options))
+        flat += list(layer)
+    layers[-1].activation = keras.activations.linear
+    model = keras.Sequential(layers)
+    model.set_weights(flat)
+    return model(x).numpy()
+
+
+def initial(rng, size, *, convs, dense, norm, padding, pools, dtype):
+    """The same draws in the same order, by the fans' formula."""
+    generator = np.random.default_rng(rng.seed)
+    height, width, c = size
+    blocks, states = [], []
+    for k, n_out in convs:
+        bound = (6 / (k * k * c)) ** 0.5
+        W = generator.uniform(-bound, bound, (k, k, c, n_out))
+        unit = (np.ones(n_out), np.zeros(n_out))
+        blocks.append(CNNBlock(W, None if norm else unit[1], BatchNormParams(*unit) if norm else None))
+        states.append(BatchNormState(*unit[::-1]) if norm else None)
+        left = 0 if padding == "same" else k - 1
+        height, width, c = (height - left) // pools, (width - left) // pools, n_out
+    rest = type("Rest", (), {"seed": generator})
+    return CNNParams(tuple(blocks), he_layers(rest, (height * width * c, *dense), dtype)), tuple(states)
+
+
+def network(draw, C, kernels, widths, features, dense, norms):
+    blocks, states, c = [], [], C
+    for kernel, n_out, norm in zip(kernels, widths, norms, strict=True):
+        W, b = weights(draw, *kernel, c, n_out)
+        W = W / W[..., 0].size ** 0.5  # or the loss would be near 0, and its gradient all rounding
+        params = BatchNormParams(draw(n_out), draw(n_out)) if norm else None
+        blocks.append(CNNBlock(W, None if norm else b, params))
+        states.append(BatchNormState(draw(n_out), 0.5 + draw.uniform(n_out)) if norm else None)
+        c = n_out
+    sizes = (features * c, *dense)
+    layers = [MLPLayer(draw(a, b) / a**0.5, draw(b)) for a, b in pairwise(sizes)]
+    return CNNParams(tuple(blocks), tuple(layers)), tuple(states)
+
+
+def masks(draw, N, params):
+    return tuple(draw.uniform(N, len(layer.W)) < 0.6 for layer in params.dense)
+
+
+def cases(draw, N=3, H=6, W=7, C=2, K=4):
+    kernels, widths = ((3, 3), (1, 2)), (3, 5)
+    plain = network(draw, C, kernels, widths, ((H - 2) // 2) * ((W - 2) // 2 - 1), (6, K), (False, False))
+    pools, same = {"pools": (2, 1)}, {"padding": "same", "pools": 2}
+    mixed = network(draw, C, kernels, widths, (H // 4) * (W // 4), (6, K), (True, False))
+    normed = network(draw, C, ((2, 2),), (3,), (H // 2) * (W // 2), (K,), (True,))
+    x, labels = lambda: draw(N, H, W, C), draw.integers(K, N)
+    yield Case("cnn", (plain[0], x(), plain[1]), torch_eval, pools, grad=False, second={"keras": keras_eval})
+    yield Case(
+        "cnn",
+        (mixed[0], x(), mixed[1]),
+        torch_eval,
+        same,
+        grad=False,
+        second={"keras": keras_eval},
+        name="normalized",
+    )
+    yield Case("cnn_train", (mixed[0], x(), mixed[1]), torch_train, same, name="normalized", tolerance=RUN)
+    args = plain[0], x(), plain[1], masks(draw, N, plain[0])
+    yield Case("cnn_train", args, torch_train, pools | {"p": 0.4}, name="dropout")
+    yield Case("cnn_loss", (plain[0], x(), labels), torch_loss, pools)
+    args = plain[0], x(), labels, masks(draw, N, plain[0])
+    yield Case("cnn_loss", args, torch_loss, pools | {"p": 0.3}, name="dropout")
+    args = normed[0], x(), labels, masks(draw, N, normed[0])
+    yield Case("cnn_loss", args, torch_loss, same | {"p": 0.5}, name="normalized, dropout", tolerance=RUN)
+    usual = {"convs": ((3, 4), (2, 5)), "dense": (6, K), "padding": "same", "pools": 2, "dtype": "float64"}
+    for name, norm in (("plain", False), ("normalized", True)):
+        yield Case("cnn_init", (Seed(5), (H, W, C)), initial, usual | {"norm": norm}, grad=False, name=name)
+
+
+def nasty(draw):
+    one = network(draw, 1, ((1, 1),), (1,), 1, (1,), (False,))
+    args = one[0], draw(1, 1, 1, 1), np.array([0])
+    yield Case("cnn_loss", args, torch_loss, {"pools": 1}, name="all sizes one")
+    deep = network(draw, 2, ((3, 3),) * 5, (3, 4, 3, 2, 3), 4, (3,), (False,) * 5)
+    args = deep[0], draw(2, 8, 8, 2), np.array([2, 0])
+    options = {"padding": "same", "pools": (1, 2, 1, 2, 1)}
+    yield Case("cnn_loss", args, torch_loss, options, name="five blocks", tolerance=RUN)
+    args = deep[0], draw(0, 8, 8, 2), deep[1]
+    yield Case("cnn", args, torch_eval, options, grad=False, name="no images")
+    whole = network(draw, 2, ((4, 5),), (3,), 1, (4, 3), (False,))
+    args = whole[0], draw(2, 4, 5, 2), np.array([2, 0])
+    yield Case("cnn_loss", args, torch_loss, {"pools": 1}, name="kernel as large as the image")
+    block = whole[0].blocks[0]  # with whole numbers, whose sums are exact: the ties are ties for everyone
+    exact = whole[0]._replace(blocks=(block._replace(W=np.round(9 * block.W), b=np.round(block.b)),))
+    args = exact, np.ones((2, 6, 7, 2)), np.array([2, 0])
+    yield Case("cnn_loss", args, torch_loss, {"pools": 3}, name="nothing but ties")
+    args = whole[0], 0 * draw(2, 6, 7, 2), np.array([2, 0])
+    yield Case("cnn_loss", args, torch_loss, {"pools": 3}, name="empty images")
+    args = whole[0], draw(2, 4, 5, 2), np.array([2, 0]), tuple(np.zeros((2, n), bool) for n in (3, 4))
+    yield Case("cnn_loss", args, torch_loss, {"pools": 1, "p": 0.5}, name="everything dropped")
+
+
+def bad(draw):
+    params, states = network(draw, 2, ((3, 3), (2, 2)), (3, 4), 1, (5, 3), (True, False))
+    x, labels = draw(2, 9, 9, 2), np.array([2, 0])
+    yield Bad("cnn", (params, x, states[:1]), "states is a tuple of 1, expected 2, one for each block")
+    yield Bad("cnn", (params, x, (None, None)), r"states\[0\] is None, expected a state, as params.blocks\[0\]")
+    says = r"states\[1\] is a state, expected None, as params.blocks\[1\]"
+    yield Bad("cnn_train", (params, x, (states[0], states[0])), says)
+    yield Bad(
+        "cnn", (params, x, states), "pools is .*, expected an integer or one for each of 2 blocks", {"pools": (2,)}
+    )
+    yield Bad(
+        "cnn",
+        (params, draw(2, 3, 6, 2), states),
+        r"an image has 1 rows and padding \(0, 0\), expected at least 2",
+        {"pools": (1, 1)},
+    )
+    yield Bad("cnn", (params, draw(2, 9, 9, 3), states), "x has 3 channels, expected 2")
+    yield Bad("cnn", (params, draw(2, 12, 12, 2), states), r"params\[0\].W has shape \(4, 5\), expected 16 rows")
+    both = params._replace(blocks=(params.blocks[0]._replace(b=draw(3)), params.blocks[1]))
+    yield Bad("cnn", (both, x, states), r"params.blocks\[0\] has both or none of b and norm, expected one of them")
+    yield Bad("cnn_loss", (params, x, np.array([0, 3])), r"labels holds 3 at \[1\]")
+    yield Bad("cnn_loss", (params, x[:0], labels[:0]), "x has shape .* N at least 1")
+    yield Bad("cnn_loss", (params, x, labels[:1]), r"labels has shape \(1,\), expected .* N = 2")
+    few = (np.ones((2, 4), bool),)
+    yield Bad("cnn_loss", (params, x, labels, few), "masks is a tuple of 1, expected 2, one for each layer")
+    yield Bad("cnn_loss", (params, x, labels), r"p is 2, expected in \[0, 1\]", {"p": 2})
+    yield Bad("cnn_init", (Seed(1), (8, 8, 1)), "an image has 2 rows .* expected at least 5")
+    yield Bad("cnn_init", (Seed(1), (28, 28, 1)), "pools is .* for each of 2 blocks", {"pools": (2, 2, 2)})
+
+
+MUTANTS = [
+    Mutant("f = a.reshape(len(a), math.prod(a.shape[1:]))  # (4)",
+           "f = a.transpose(0, 3, 1, 2).reshape(len(a), math.prod(a.shape[1:]))  # (4)",
+           "Features with the channels first, as torch flattens them: its weights load, and mean nothing here."),
+    Mutant("m, pool_cache = pooling_max(z, window=pool)\n", "m, pool_cache = pooling_max(z, window=pool, stride=1)\n",
+           "Pooling without its stride."),
+    Mutant("(z, state), norm_cache = batch_norm(block.norm, z, state)",
+           "(z, _), norm_cache = batch_norm(block.norm, z, state)",
+           "The running statistics stay as they began: evaluation normalizes by them."),
+    Mutant("z, conv_cache = conv2d(_conv(block), a, padding=padding)", "z, conv_cache = conv2d(_conv(block), a)",
+           "The padding forgotten in training, where \"same\" was asked for."),
+    Mutant("x, _ = batch_norm_eval(block.norm, x, state)",
+           "(x, _), _ = batch_norm(block.norm, x, state)",
+           "The batch's statistics in evaluation: what is said of an image depends on the others."),
+    Mutant("dropout_mlp(params.dense, f, masks, p_input=p, p=p)", "dropout_mlp(params.dense, f, masks, p=p)",
+           "The features dropped with another probability than the one that their mask was drawn with."),
+    Mutant("if masks is None:\n        logits", "if True:\n        logits", "The masks never used."),
+    Mutant("d_m = relu_backward(d_a, m, a)", "d_m = d_a", "The relu left out on the way back: dead units learn."),
+    Mutant("d_m = relu_backward(d_a, m, a)", "d_m = relu_backward(d_a, -m, a)",
+           "The gradient through the units that were switched off."),
+    Mutant("batch_norm_backward(norm_cache, (d_z, d_new_states[i]))",
+           "batch_norm_backward(norm_cache, (d_z, BatchNormState(*(0 * d for d in d_new_states[i]))))",
+           "The running statistics depend on the kernel too."),
+    Mutant("d_norm, d_z, d_state = batch_norm_backward(", "d_norm, _, d_state = batch_norm_backward(",
+           "The normalization skipped on the way to the kernel."),
+    Mutant("tuple(d_blocks[::-1])", "tuple(d_blocks)",
+           "The blocks' gradients in the order in which they were found, last to first."),
+    Mutant("conv_cache, norm_cache, pool_cache, m, a = caches[i]",
+           "(conv_cache, norm_cache, _, m, a), pool_cache = caches[i], caches[0][2]",
+           "The first block's windows used for every block."),
+    Mutant("CNNBlock(W, None if norm else b, params)", "CNNBlock(W, b, params)",
+           "A bias before a normalization, which takes it away: a parameter without a gradient."),
+    Mutant("blocks.append(CNNBlock(W, None if norm else b, params))\n        states.append(state)",
+           "blocks.append(CNNBlock(W, None if norm else b, params))\n        states.insert(0, state)",
+           "The running statistics in the wrong order: they fit only where all blocks are as wide."),
+    Mutant("x = relu(m)  # (3)", "x = m  # (3)", "No relu in evaluation: another network than the one trained."),
+    Mutant("losses.softmax_cross_entropy(logits, labels)", "losses.softmax_cross_entropy(relu(logits), labels)",
+           "A relu on the logits: no class can be ruled out."),
+]  # fmt: skip

@@ -1,0 +1,101 @@
+"""Pooling: the largest value or the mean of what a window sees, in every channel by itself.
+
+    m = max_ij x̃_n,(hs+i),(ws+j),c                                 (1)   with -∞ around x
+    a = Σ_ij x̃_n,(hs+i),(ws+j),c / q_h,w                           (2)   with zeros around x
+    q_h,w = how many i, j of the window at h, w lie in x           (3)
+    m = max_hw x_n,h,w,c                                           (4)   global
+    a = Σ_hw x_n,h,w,c / (H W)                                     (5)   global
+
+Shapes: x (N, H, W, C); m and a (N, H', W', C), or (N, C) if global. window, stride and padding as in conv2d, and H',
+    W' as there; the stride is the window if it is None.
+
+Units: those of x.
+
+Variant: of equal values in a window the first, row by row, gets all of the gradient (torch, TensorFlow, Keras; a
+    maximum over a stack of slices would split it). What surrounds the image never wins. A NaN does, and the last one
+    gets the gradient (torch; TensorFlow's own operation drops NaNs). The mean is that of what lies in the image
+    (Keras, TensorFlow, ONNX; torch counts zeros as well, unless count_include_pad=False). A window that sees nothing
+    of the image has the maximum -∞ and the mean 0. No window hangs over the edge (torch's ceil_mode=False).
+
+Raises: ValueError if x has not four axes, if the window covers more than there is of an axis, if window or stride is
+    below 1, or if the padding is unknown or negative.
+
+Reference: Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience 2 (1999)
+    (maximum); LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition",
+    Proceedings of the IEEE 86 (1998) (mean); Lin, Chen & Yan, "Network in network", 2013, arXiv:1312.4400 (global).
+"""
+
+import math
+
+import tensorflow as tf
+from jaxtyping import Float
+from tensorflow import Tensor as Array
+
+from shared.shapes import checked
+from tf_impl.convolutional.conv2d import conv2d_geometry
+
+
+@checked(H=1, W=1)
+def pooling_max(
+    x: Float[Array, "N H W C"],
+    *,
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
+) -> Float[Array, "N H_out W_out C"]:
+    pads, places = _places(x, window, stride, padding)
+    inside = tf.unstack(_inside(x, pads, places))
+    padded = tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)
+    m, begun = _seen(padded, places[0]), inside[0]
+    for place, lies_inside in zip(places[1:], inside[1:], strict=True):
+        value = _seen(padded, place)
+        take = (value > m) | tf.math.is_nan(value) | (lies_inside & ~begun)
+        m, begun = tf.where(take, value, m), begun | lies_inside  # (1)
+    return m
+
+
+@checked(H=1, W=1)
+def pooling_average(
+    x: Float[Array, "N H W C"],
+    *,
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
+) -> Float[Array, "N H_out W_out C"]:
+    pads, places = _places(x, window, stride, padding)
+    padded = tf.pad(x, ((0, 0), *pads, (0, 0)))
+    count = tf.reduce_sum(tf.cast(_inside(x, pads, places), x.dtype), axis=0)  # (3)
+    scale = 1 / tf.maximum(count, 1)
+    return sum(_seen(padded, place) for place in places) * scale  # (2)
+
+
+@checked(H=1, W=1)
+def pooling_global_max(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
+    of_rows = pooling_max(x, window=(1, x.shape[2]))
+    return pooling_max(of_rows, window=(x.shape[1], 1))[:, 0, 0]  # (4)
+
+
+@checked(H=1, W=1)
+def pooling_global_average(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
+    return tf.reduce_mean(x, axis=(1, 2))  # (5)
+
+
+def _places(x, window, stride, padding):
+    """Zeros or -∞ on each side, and what each element of the window meets of the padded image, row by row."""
+    window = window if isinstance(window, tuple) else (window, window)
+    if len(window) != 2 or not all(isinstance(k, int) and k >= 1 for k in window):
+        raise ValueError(f"window is {window}, expected an integer or two, at least 1")
+    stride = window if stride is None else stride
+    geometry = conv2d_geometry(x.shape[1:3], window, stride=stride, padding=padding)
+    return geometry.pads, [(i, j) for i in geometry.down for j in geometry.across]
+
+
+def _seen(padded, place):
+    i, j = place
+    return padded[:, i, j]
+
+
+def _inside(x, pads, places):
+    """(kH kW, H', W', 1): whether an element of the window lies in the image."""
+    image = tf.pad(tf.ones(x.shape[1:3], tf.bool), pads)
+    return tf.stack([image[i, j] for i, j in places])[..., None]
