@@ -1,0 +1,323 @@
+"""Oracle: sums over every state, and autograd of a difference of free energies, in torch and float64; scikit-learn's
+BernoulliRBM, with given uniforms for its random numbers, as a second opinion."""
+
+import numpy as np
+
+from numpy_impl.generative.rbm import RBMParams
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.cases.generative import _enumeration as exact
+from shared.native.generative.rbm import from_sklearn, to_sklearn
+
+SMALLEST = {"N": 1, "M": 1, "D": 1, "H": 1, "k": 1}
+
+
+class Given:
+    """Takes the place of a random stream: `uniform` gives the arrays in their order."""
+
+    def __init__(self, *arrays):
+        self.arrays = list(arrays)
+
+    def uniform(self, size):
+        assert self.arrays[0].shape == size
+        return self.arrays.pop(0)
+
+
+# --- energies and probabilities -------------------------------------------------------------------------------
+
+
+def energy(params, v, h):
+    import torch
+
+    weights = params.b_v, params.b_h, params.W
+    terms = zip(("ni,i->n", "nj,j->n", "ni,nj,ij->n"), ((v,), (h,), (v, h)), weights, strict=True)
+    return -sum(torch.einsum(form, *units, weight) for form, units, weight in terms)
+
+
+def sklearn_free_energy(params, v):
+    return to_sklearn(params)._free_energy(v)
+
+
+def hidden(params, v):
+    """p(h_j = 1 | v) from the energies of all h."""
+    import torch
+
+    h = exact.states(len(params.b_h), v)
+    params = params._replace(b_v=0 * params.b_v)  # it cancels
+    return torch.softmax(-exact.rbm_energies(params, v, h), 1) @ h
+
+
+def visible(params, h):
+    import torch
+
+    v = exact.states(len(params.b_v), h)
+    params = params._replace(b_h=0 * params.b_h)
+    return torch.softmax(-exact.rbm_energies(params, v, h), 0).T @ v
+
+
+def sklearn_hidden(params, v):
+    return to_sklearn(params)._mean_hiddens(v)
+
+
+def pseudo_likelihood(params, v, flip):
+    import torch
+
+    keep = torch.ones_like(v).scatter(1, flip[:, None], 0)
+    both = torch.stack([v, keep * v + (1 - keep) * (1 - v)])
+    energies = torch.stack([exact.rbm_free_energy(params, x) for x in both])
+    return v.shape[1] * torch.log_softmax(-energies, 0)[0]
+
+
+def sklearn_pseudo_likelihood(params, v, flip):
+    """Of a whole (0 or 1) v; `flip` for its random numbers."""
+    from unittest.mock import patch
+
+    model, stream = to_sklearn(params), type("Stream", (), {"randint": lambda self, *_: flip})()
+    with patch("sklearn.neural_network._rbm.check_random_state", lambda _: stream):
+        return model.score_samples(v)
+
+
+def visible_bias(p, *, least=0.01):
+    p = np.minimum(np.maximum(p, least), 1 - least)
+    return np.log(p) - np.log1p(-p)
+
+
+def initial(rng, n_visible, n_hidden, dtype):
+    W = 0.01 * np.random.default_rng(rng.seed).standard_normal((n_visible, n_hidden))
+    return RBMParams(W, np.zeros(n_visible), np.zeros(n_hidden))
+
+
+# --- chains and what is learned from them: plain loops over units ---------------------------------------------
+
+
+def sample(p, u):
+    """1.0 where u < p; p from plain exponentials, one unit at a time."""
+    return np.array(
+        [[float(one < chance) for one, chance in zip(*rows, strict=True)] for rows in zip(u, p, strict=True)]
+    )
+
+
+def sigmoid(z):
+    from scipy.special import expit
+
+    return expit(z)
+
+
+def given_v(params, v):
+    return sigmoid(np.einsum("ni,ij->nj", v, params.W) + params.b_h)
+
+
+def given_h(params, h):
+    return sigmoid(np.einsum("nj,ij->ni", h, params.W) + params.b_v)
+
+
+def gibbs(params, v, u_h, u_v):
+    for step in range(len(u_h)):
+        p = given_h(params, sample(given_v(params, v), u_h[step]))
+        v = sample(p, u_v[step])
+    return v, p
+
+
+def sklearn_gibbs(params, v, u_h, u_v):
+    """Its v after every step but the last is where the last one starts; p comes from that step's h."""
+    model = to_sklearn(params)
+    for step in range(len(u_h)):
+        h = model._sample_hiddens(v, Given(u_h[step]))
+        v = 1.0 * model._sample_visibles(h, Given(u_v[step]))
+    return v, given_h(params, h)
+
+
+def difference_of_free_energies(params, v_pos, v_neg):
+    """The gradient of mean F(v_pos) - mean F(v_neg), by autograd."""
+    import torch
+
+    params = RBMParams(*(torch.tensor(x, requires_grad=True) for x in params))
+    v_pos, v_neg = torch.tensor(v_pos), torch.tensor(v_neg)
+
+    def free(v):
+        z = v @ params.W + params.b_h
+        return -(v @ params.b_v) - torch.logaddexp(z, torch.zeros_like(z)).sum(1)
+
+    gap = free(v_pos).mean() - free(v_neg).mean()
+    return RBMParams(*(g.numpy() for g in torch.autograd.grad(gap, params)))
+
+
+def cd(params, v, u_h, u_v):
+    v_k, _ = gibbs(params, v, u_h, u_v)
+    return difference_of_free_energies(params, v, v_k), v_k
+
+
+def pcd(params, v, h, u_v, u_h):
+    for step in range(len(u_h)):
+        v_k = sample(given_h(params, h), u_v[step])
+        h = sample(given_v(params, v_k), u_h[step])
+    return difference_of_free_energies(params, v, v_k), h
+
+
+def sklearn_pcd(params, v, h, u_v, u_h):
+    """What its _fit does to the weights, as a gradient; for k = 1 and as many chains as examples."""
+    model = to_sklearn(params, h, learning_rate=1.0)
+    model._fit(v, Given(u_v[0], u_h[0]))
+    moved, h = from_sklearn(model)
+    return RBMParams(*(before - after for before, after in zip(params, moved, strict=True))), h
+
+
+# --- the cases ------------------------------------------------------------------------------------------------
+
+
+def weights(draw, D, H, scale=1.0):
+    return RBMParams(W=scale * draw(D, H), b_v=scale * draw(D), b_h=scale * draw(H))
+
+
+def bits(draw, *shape):
+    return 1.0 * (draw.uniform(*shape) < 0.5)
+
+
+def cases(draw, N=4, M=3, D=5, H=6, k=2):
+    params = weights(draw, D, H)
+    v, h = draw.uniform(N, D), draw.uniform(N, H)
+    yield Case("rbm_energy", (params, v, h), energy)
+    yield Case(
+        "rbm_free_energy", (params, draw(N, D)), exact.rbm_free_energy, second={"sklearn": sklearn_free_energy}
+    )
+    yield Case("rbm_hidden", (params, v), hidden, second={"sklearn": sklearn_hidden})
+    yield Case("rbm_visible", (params, h), visible)
+    v, chains = bits(draw, N, D), bits(draw, M, H)
+    u_h, u_v = draw.uniform(k, N, H), draw.uniform(k, N, D)
+    yield Case("rbm_gibbs", (params, v, u_h, u_v), gibbs, grad=False, second={"sklearn": sklearn_gibbs})
+    yield Case("rbm_cd", (params, v, u_h, u_v), cd, grad=False)
+    args = (params, draw.uniform(N, D), draw.uniform(1, N, H), draw.uniform(1, N, D))
+    yield Case("rbm_cd", args, cd, grad=False, name="one step from probabilities")
+    args = (params, v, chains, draw.uniform(k, M, D), draw.uniform(k, M, H))
+    yield Case("rbm_pcd", args, pcd, grad=False)
+    args = (params, v, bits(draw, N, H), draw.uniform(1, N, D), draw.uniform(1, N, H))
+    yield Case("rbm_pcd", args, pcd, grad=False, name="as scikit-learn", second={"sklearn": sklearn_pcd})
+    args = (params, draw.uniform(N, D), draw.integers(D, N))
+    yield Case("rbm_pseudo_likelihood", args, pseudo_likelihood)
+    args = (params, v, draw.integers(D, N))
+    second = {"sklearn": sklearn_pseudo_likelihood}
+    yield Case("rbm_pseudo_likelihood", args, pseudo_likelihood, name="of bits", second=second)
+    yield Case("rbm_log_partition", (params,), exact.rbm_log_partition)
+    yield Case("rbm_log_partition", (weights(draw, D + 2, H),), exact.rbm_log_partition, name="more visible units")
+    p = draw.uniform(D)
+    p[0] = 0
+    yield Case("rbm_visible_bias", (p,), visible_bias, {"least": 0.1}, grad=False)
+    yield Case("rbm_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
+
+
+def nasty(draw):
+    huge = RBMParams(*(1e3 * np.sign(x) for x in weights(draw, 5, 4)))
+    v, h, u_h, u_v = bits(draw, 3, 5), bits(draw, 3, 4), draw.uniform(2, 3, 4), draw.uniform(2, 3, 5)
+    name = "weights of 1000 or -1000"
+    yield Case("rbm_energy", (huge, v, h), energy, name=name)
+    yield Case("rbm_free_energy", (huge, v), exact.rbm_free_energy, name=name)
+    yield Case("rbm_hidden", (huge, v), hidden, name=name)
+    yield Case("rbm_pseudo_likelihood", (huge, v, np.array([0, 4, 2])), pseudo_likelihood, name=name)
+    yield Case("rbm_log_partition", (huge,), exact.rbm_log_partition, name=name)
+    yield Case("rbm_cd", (huge, v, u_h, u_v), cd, grad=False, name=name)
+    never = RBMParams(W=np.zeros((3, 2)), b_v=np.array([-2e3, 2e3, 0.0]), b_h=np.array([-2e3, 2e3]))
+    zero = np.zeros((1, 2, 3)), np.zeros((1, 2, 2))
+    name = "p exactly 0 and 1, u = 0"
+    yield Case("rbm_cd", (never, bits(draw, 2, 3), zero[1], zero[0]), cd, grad=False, name=name)
+    yield Case("rbm_pcd", (never, bits(draw, 2, 3), bits(draw, 2, 2), *zero), pcd, grad=False, name=name)
+    half = RBMParams(*(0 * x for x in never))
+    args = (half, bits(draw, 2, 3), zero[1] + 0.5, zero[0] + 0.5)
+    yield Case("rbm_gibbs", args, gibbs, grad=False, name="u equal to p")
+    for name, N, M, D, H in (
+        ("one hidden unit", 3, 2, 4, 1),
+        ("one visible unit", 3, 2, 1, 4),
+        ("sizes one", 1, 1, 1, 1),
+        ("more chains than examples", 1, 5, 3, 4),
+    ):
+        params = weights(draw, D, H)
+        args = (params, bits(draw, N, D), bits(draw, M, H), draw.uniform(3, M, D), draw.uniform(3, M, H))
+        yield Case("rbm_pcd", args, pcd, grad=False, name=name)
+        yield Case("rbm_log_partition", (params,), exact.rbm_log_partition, name=name)
+    params = weights(draw, 4, 3)
+    params.W[1], params.W[:, 2] = 0, 0
+    args = (params, bits(draw, 3, 4), draw.uniform(2, 3, 3), draw.uniform(2, 3, 4))
+    yield Case("rbm_cd", args, cd, grad=False, name="units without connections")
+    yield Case("rbm_log_partition", (params,), exact.rbm_log_partition, name="units without connections")
+    yield Case("rbm_free_energy", (params, draw(0, 4)), exact.rbm_free_energy, name="no examples")
+    ends = np.array([0.0, 1.0, 0.5])
+    yield Case("rbm_visible_bias", (ends,), visible_bias, grad=False, name="never and always")
+
+
+def bad(draw):
+    params, v, h = weights(draw, 4, 3), bits(draw, 2, 4), bits(draw, 2, 3)
+    u_h, u_v = draw.uniform(2, 2, 3), draw.uniform(2, 2, 4)
+    yield Bad("rbm_energy", (params, v, h[:1]), r"h has shape \(1, 3\), expected \(N, H\) with N = 2, as in v")
+    yield Bad("rbm_free_energy", (params, h), r"v has shape \(2, 3\), expected .* D = 4, as in params.W")
+    yield Bad("rbm_free_energy", (params._replace(b_h=draw(4)), v), r"params.b_h has shape \(4,\), .* H = 3")
+    yield Bad("rbm_free_energy", (params, v.astype(int)), "v has dtype int64, expected float")
+    yield Bad("rbm_hidden", (params, v.astype("float32")), "v has dtype float32, expected float64")
+    yield Bad("rbm_cd", (params, v, u_h, u_v[:1]), r"u_v has shape \(1, 2, 4\), expected .* k = 2, as in u_h")
+    yield Bad("rbm_cd", (params, v, u_h[:0], u_v[:0]), r"u_h has shape \(0, 2, 3\), expected .* k at least 1")
+    yield Bad("rbm_cd", (params, v[:0], u_h[:, :0], u_v[:, :0]), "N at least 1")
+    yield Bad("rbm_pcd", (params, v, h[:0], u_v[:, :0], u_h[:, :0]), "M at least 1")
+    yield Bad("rbm_pcd", (params, v, h, u_h, u_v), r"u_v has shape \(2, 2, 3\), expected .* D = 4")
+    yield Bad("rbm_pseudo_likelihood", (params, v, np.array([0, 4])), r"flip holds 4 at \[1\], expected .* < 4")
+    yield Bad("rbm_log_partition", (weights(draw, 21, 22),), "smaller side has 21 units, expected at most 20")
+    yield Bad("rbm_visible_bias", (v[0],), r"least is 0, expected in \(0, inf\)", {"least": 0})
+
+
+MUTANTS = [
+    Mutant("- (h @ params.b_h) - np.sum((v @", "+ (h @ params.b_h) - np.sum((v @",
+           "Thresholds in place of biases: the papers of the eighties have +θ s in the energy."),
+    Mutant("np.sum((v @ params.W) * h, axis=1)  # (1)", "np.sum((v @ params.W) * h, axis=1) / 2  # (1)",
+           "The ½ of the symmetric Boltzmann machine: here every pair stands in W once."),
+    Mutant("-(v @ params.b_v) - np.sum(softplus(z), axis=1)", "-(v @ params.b_v) + np.sum(softplus(z), axis=1)",
+           "The hidden units' part of the free energy with the wrong sign."),
+    Mutant("np.sum(softplus(z), axis=1), (params", "np.sum(np.log(1 + np.exp(z)), axis=1), (params",
+           "log(1 + e^z) as written on paper: infinite as soon as z passes 710, in float32 88."),
+    Mutant("-(v @ params.b_v) - np.sum(softplus(z), axis=1)", "-np.sum(softplus(z), axis=1)",
+           "The visible biases left out of the free energy."),
+    Mutant("d_z = -d_energy[:, None] * sigmoid(z)", "d_z = d_energy[:, None] * sigmoid(z)",
+           "∂F/∂W with the sign of its expectation: the model learns to dislike the data."),
+    Mutant("d_z @ params.W.T - d_energy[:, None] * params.b_v", "d_z @ params.W.T",
+           "The gradient for v forgets that v meets its bias as well."),
+    Mutant("p = sigmoid(h @ params.W.T + params.b_v)  # (4)", "p = h @ params.W.T + params.b_v  # (4)",
+           "Visible units taken for Gaussian ones, whose mean this is."),
+    Mutant("return (u < p).astype(p.dtype)", "return (u <= p).astype(p.dtype)",
+           "Not strictly less: a unit whose probability is exactly 0 fires when u is 0, which does occur."),
+    Mutant("return (u < p).astype(p.dtype)", "return (u > p).astype(p.dtype)", "On with probability 1 - p."),
+    Mutant("return (u < p).astype(p.dtype)", "return p",
+           "Mean field: probabilities handed on where states belong, so the chain does not sample the model."),
+    Mutant("h = _sample(p_h, u_hidden)\n        v_k", "h = p_h\n        v_k",
+           "The hidden units drive the reconstruction with real numbers: more than one bit each gets through."),
+    Mutant("h = _sample(p_h, u_hidden)\n        v_k = _sample(rbm_visible(params, h)[0], u_visible)",
+           "h = _sample(p_h, u_hidden)\n        v_k = rbm_visible(params, h)[0]",
+           "Visible units as probabilities in the chain: another estimate, on average too, than with samples."),
+    Mutant("    return _gradient(v, p_data, v_k, p_h), v_k", "    return _gradient(v, p_data, v_k, h), v_k",
+           "Sampled hidden units in the statistics, one half step too early besides."),
+    Mutant("    return _gradient(v, p_data, v_k, p_h), v_k", "    return _gradient(v, h, v_k, p_h), v_k",
+           "A sample in the statistics of the data: right on average for one step, but noisier for nothing."),
+    Mutant("p_h, v_k = p_data, v\n", "p_h, v_k, u_h, u_v = p_data, v, u_h[1:], u_v[1:]\n",
+           "Off by one: k - 1 steps."),
+    Mutant("p_h, v_k = p_data, v\n", "p_h, v_k = 0 * p_data + 0.5, v\n",
+           "The chain of CD starts anywhere instead of at the data."),
+    Mutant("rbm_hidden(params, v)[0], v_k, p_h), h", "rbm_hidden(params, v)[0], v_k, p_h), p_h",
+           "The persistent chains keep probabilities instead of states."),
+    Mutant("W=v_neg.T @ h_neg - v_pos.T @ h_pos", "W=v_pos.T @ h_pos - v_neg.T @ h_neg",
+           "The direction of the textbooks, uphill, given to an optimizer that goes downhill."),
+    Mutant("h_pos / len(v_pos), h_neg / len(v_neg)", "h_pos / len(v_pos), h_neg / len(v_pos)",
+           "Both sums divided by the number of examples: wrong whenever the chains are more or fewer (scikit-learn's "
+           "last batch)."),
+    Mutant("np.mean(v_neg, axis=0) - np.mean(v_pos, axis=0)", "np.sum(v_neg, axis=0) - np.sum(v_pos, axis=0)",
+           "Sums for the biases, means for the weights: biases that learn N times as fast."),
+    Mutant("pseudo = -v.shape[1] * softplus(energy - other)", "pseudo = -softplus(energy - other)",
+           "The factor D forgotten: one unit's logarithm is not the whole of the pseudo-likelihood."),
+    Mutant("pseudo = -v.shape[1] * softplus(energy - other)", "pseudo = -v.shape[1] * softplus(other - energy)",
+           "The flipped example scored instead of the example."),
+    Mutant("np.where(flipped, -d_flipped, d_flipped)", "d_flipped",
+           "Where a unit was flipped, 1 - v, its gradient turns round."),
+    Mutant("energies, cache = rbm_free_energy(small, _states(small.b_v))\n    least",
+           "energies, cache = rbm_free_energy(small, _states(small.b_v)[1:])\n    least",
+           "The state of all zeros left out of the sum."),
+    Mutant("    least = np.min(energies)\n", "    least = 0.0\n", "e^(-F) without a shift overflows."),
+    Mutant("b_v=params.b_h, b_h=params.b_v)", "b_v=params.b_v, b_h=params.b_h)",
+           "Sides changed in W and not in the biases."),
+    Mutant("return np.log(p / (1 - p))", "return np.log(p)", "The bias is the logit of p, not its logarithm."),
+    Mutant("rng.normal(0, 0.01, (n_visible", "rng.normal(0, 0.1, (n_visible",
+           "Weights ten times too large at the start: hidden units saturate before they have learned."),
+]  # fmt: skip

@@ -1,0 +1,263 @@
+"""Oracle: torch.distributions and a stack of torch's layers; a quadrature of the KL and Keras's losses as second
+opinions."""
+
+import math
+
+import numpy as np
+
+from numpy_impl.generative.vae import VAEParams
+from shared.backends import Seed
+from shared.cases import Bad, Case, Mutant
+from shared.cases.generative._layers import he_layers, layers, torch_mlp
+
+SMALLEST = {"N": 1, "D": 1, "H": 1, "Z": 1, "K": 1}
+
+
+def posterior(params, x, activation):
+    import torch
+
+    mu, logvar = torch_mlp(params.encoder, x, activation).chunk(2, dim=1)
+    return torch.distributions.Normal(mu, (logvar / 2).exp(), validate_args=False), logvar
+
+
+def prior(mu):
+    import torch
+
+    return torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+
+
+def log_likelihood(logits, x):
+    import torch.nn.functional as F
+
+    return -F.binary_cross_entropy_with_logits(logits, x.expand(logits.shape), reduction="none").sum(-1)
+
+
+def torch_vae(params, x, eps, activation="relu"):
+    q, logvar = posterior(params, x, activation)
+    return torch_mlp(params.decoder, q.loc + q.scale * eps, activation), q.loc, logvar
+
+
+def torch_kl(mu, logvar):
+    import torch
+
+    q = torch.distributions.Normal(mu, (logvar / 2).exp(), validate_args=False)
+    return torch.distributions.kl_divergence(q, prior(mu)).sum(-1)
+
+
+def closed_kl(mu, logvar):
+    """The formula, for where σ² overflows or underflows in torch.distributions."""
+    return 0.5 * (mu.square() + logvar.expm1() - logvar).sum(-1)
+
+
+def series(mu, logvar):
+    """e^v - 1 - v = v²/2 + v³/6 + ..., for v near 0."""
+    rest = sum(logvar**i / math.factorial(i) for i in range(2, 9))
+    return 0.5 * np.sum(mu**2 + rest, axis=-1)
+
+
+def torch_elbo(params, x, eps, activation="relu", kl=torch_kl):
+    logits, mu, logvar = torch_vae(params, x, eps, activation)
+    return log_likelihood(logits, x) - kl(mu, logvar)
+
+
+def torch_loss(params, x, eps, activation="relu"):
+    return -torch_elbo(params, x, eps, activation).mean()
+
+
+def closed_loss(params, x, eps, activation="relu"):
+    return -torch_elbo(params, x, eps, activation, closed_kl).mean()
+
+
+def torch_bound(params, x, eps, activation="relu"):
+    """log p(x, z) - log q(z|x), every density in full."""
+    import torch
+    import optree
+
+    params, x, eps = optree.tree_map(torch.tensor, (params, x, eps))
+    q, _ = posterior(params, x, activation)
+    z = q.loc + q.scale * eps
+    log_w = log_likelihood(torch_mlp(params.decoder, z, activation), x)
+    log_w = log_w + prior(z).log_prob(z).sum(-1) - q.log_prob(z).sum(-1)
+    return log_w.logsumexp(0) - math.log(len(eps))
+
+
+def tiny_bound(params, x, eps, activation):
+    """log q(z|x) from ε itself: for a σ so small that z - μ underflows."""
+    import torch
+    import optree
+
+    params, x, eps = optree.tree_map(torch.tensor, (params, x, eps))
+    q, logvar = posterior(params, x, activation)
+    z = q.loc + q.scale * eps
+    log_w = log_likelihood(torch_mlp(params.decoder, z, activation), x) + prior(z).log_prob(z).sum(-1)
+    return (log_w - (prior(eps).log_prob(eps) - logvar / 2).sum(-1)).logsumexp(0) - math.log(len(eps))
+
+
+def quadrature(mu, logvar):
+    """The mean of log q(z) - log p(z) under q, by Gauss-Hermite quadrature."""
+    points, weights = np.polynomial.hermite_e.hermegauss(20)
+    z = mu[..., None] + np.exp(0.5 * logvar)[..., None] * points
+    log_ratio = 0.5 * z**2 - 0.5 * points**2 - 0.5 * logvar[..., None]
+    return (log_ratio @ weights / weights.sum()).sum(axis=-1)
+
+
+def keras_elbo(params, x, eps, activation):
+    import keras
+
+    def stack(layers, a):
+        for layer in layers[:-1]:
+            a = keras.ops.sigmoid(a @ layer.W + layer.b)
+        return a @ layers[-1].W + layers[-1].b
+
+    mu, logvar = keras.ops.split(stack(params.encoder, x), 2, axis=-1)
+    logits = stack(params.decoder, mu + keras.ops.exp(logvar / 2) * eps)
+    of_pixel = keras.losses.BinaryCrossentropy(from_logits=True, reduction="none", axis=(), dtype="float64")
+    kl = -0.5 * keras.ops.sum(1 + logvar - keras.ops.square(mu) - keras.ops.exp(logvar), axis=-1)
+    return (-keras.ops.sum(of_pixel(x, logits), axis=-1) - kl).numpy()
+
+
+def initial(rng, sizes, dtype):
+    generator, (*hidden, n_latents) = np.random.default_rng(rng.seed), sizes
+    encoder = he_layers(generator, (*hidden, 2 * n_latents))
+    return VAEParams(encoder, he_layers(generator, (n_latents, *hidden[::-1])))
+
+
+def network(draw, D, H, Z, scale=1.0):
+    return VAEParams(layers(draw, D, H, 2 * Z, scale=scale), layers(draw, Z, H + 1, D, scale=scale))
+
+
+def binary(draw, N, D):
+    return (draw.uniform(N, D) < 0.5).astype(float)
+
+
+def cases(draw, N=7, D=4, H=5, Z=2, K=6):
+    params = network(draw, D, H, Z)
+    static = {"activation": "tanh"}
+    yield Case("vae_kl", (draw(N, Z), draw(N, Z)), torch_kl, second={"numpy": quadrature})
+    yield Case("vae", (params, draw(N, D), draw(N, Z)), torch_vae, static)
+    yield Case(
+        "vae_elbo",
+        (params, draw.uniform(N, D), draw(N, Z)),
+        torch_elbo,
+        {"activation": "sigmoid"},
+        second={"keras": keras_elbo},
+    )
+    yield Case("vae_loss", (params, binary(draw, N, D), draw(N, Z)), torch_loss, static)
+    args = (params, binary(draw, N, D), draw(K, N, Z))
+    yield Case("vae_importance_bound", args, torch_bound, static, grad=False)
+    yield Case("vae_init", (Seed(3), (D, H, Z)), initial, {"dtype": "float64"}, grad=False)
+
+
+def shifted(params, mu, logvar):
+    """The same net with an encoder that says mu and logvar whatever it sees."""
+    *hidden, last = params.encoder
+    b = np.concatenate([np.full(len(last.b) // 2, mu), np.full(len(last.b) // 2, logvar)])
+    return params._replace(encoder=(*hidden, last._replace(W=0 * last.W, b=b)))
+
+
+def infinite(params, x, eps, activation):
+    """What the specification says of a variance that overflows."""
+    return np.array(np.inf)
+
+
+def nothing(params, x, eps, activation):
+    return np.full(len(x), -np.inf)
+
+
+def nasty(draw):
+    zero = np.zeros((3, 2))
+    yield Case("vae_kl", (zero, zero), torch_kl, name="q is the prior: 0")
+    yield Case("vae_kl", (1e-3 * draw(3, 2), 1e-3 * draw(3, 2)), series, grad=False, name="q is near the prior")
+    for logvar in (800.0, -800.0, 100.0, -100.0):
+        yield Case("vae_kl", (draw(3, 2), np.full((3, 2), logvar)), closed_kl, name=f"log-variance {logvar:.0f}")
+    yield Case("vae_kl", (1e150 * draw(3, 2), draw(3, 2)), closed_kl, name="means of 1e150")
+    params, x, eps = network(draw, 4, 5, 2), binary(draw, 3, 4), draw(3, 2)
+    tanh = {"activation": "tanh"}
+    for logvar in (-800.0, 600.0):
+        args = (shifted(params, 0.5, logvar), x, eps)
+        yield Case("vae_loss", args, closed_loss, tanh, name=f"log-variance {logvar:.0f} in the net")
+    overflowing = shifted(params, 0.5, 800.0)
+    yield Case("vae_loss", (overflowing, x, eps), infinite, tanh, grad=False, name="log-variance 800 in the net")
+    args = (overflowing, x, draw(4, 3, 2))
+    yield Case("vae_importance_bound", args, nothing, tanh, grad=False, name="no sample has any weight")
+    args = (shifted(params, 0.5, -800.0), x, draw(4, 3, 2))
+    yield Case("vae_importance_bound", args, tiny_bound, tanh, grad=False, name="log-variance -800")
+    big = params._replace(decoder=layers(draw, 2, 6, 4, scale=1e4))
+    yield Case("vae_loss", (big, x, eps), torch_loss, tanh, name="logits of 1e4")
+    yield Case("vae_importance_bound", (big, x, draw(4, 3, 2)), torch_bound, tanh, grad=False, name="logits of 1e4")
+    args = (network(draw, 1, 1, 1), binary(draw, 1, 1), draw(1, 1))
+    yield Case("vae_loss", args, torch_loss, name="all sizes one")
+    args = (network(draw, 4, 1, 1), binary(draw, 1, 4), draw(1, 1, 1))
+    yield Case("vae_importance_bound", args, torch_bound, grad=False, name="one hidden unit, one sample")
+    flat = VAEParams(layers(draw, 4, 6), layers(draw, 3, 4))
+    yield Case("vae_loss", (flat, binary(draw, 5, 4), draw(5, 3)), torch_loss, name="linear, no hidden layer")
+    yield Case("vae_loss", (params, x, 0 * eps), torch_loss, tanh, name="no noise")
+    yield Case("vae_elbo", (params, x[:0], eps[:0]), torch_elbo, tanh, name="no examples")
+
+
+def bad(draw):
+    params, x, eps = network(draw, 4, 5, 2), draw.uniform(3, 4), draw(3, 2)
+    yield Bad(
+        "vae_loss", (params, draw(3, 7), eps), r"params.encoder\[0\].W has shape \(4, 5\), expected 7 rows, as x"
+    )
+    yield Bad("vae_loss", (params, x, draw(3, 3)), r"params.encoder\[1\] gives 4 columns, expected 6, twice as many")
+    yield Bad("vae_loss", (params, x, draw(2, 2)), r"eps has shape \(2, 2\), expected .* N = 3, as in x")
+    wrong = params._replace(decoder=layers(draw, 3, 4))
+    yield Bad("vae", (wrong, x, eps), r"params.decoder\[0\].W has shape \(3, 4\), expected 2 rows, as eps has")
+    wrong = params._replace(decoder=layers(draw, 2, 5))
+    yield Bad("vae_elbo", (wrong, x, eps), r"params.decoder\[0\] gives 5 columns, expected 4, as x has")
+    yield Bad("vae_loss", (params, x[:0], eps[:0]), "N at least 1")
+    yield Bad("vae_importance_bound", (params, x, draw(0, 3, 2)), "K at least 1")
+    yield Bad("vae_importance_bound", (params, x, eps), r"eps has shape \(3, 2\), expected \(K, N, Z\)")
+    yield Bad("vae_kl", (eps, draw(3, 3)), r"logvar has shape \(3, 3\), expected .* Z = 2, as in mu")
+    yield Bad("vae_loss", (params, x, eps.astype("float32")), "eps has dtype float32, expected float64")
+    yield Bad("vae", (params, x, eps), "activation is 'rleu', expected one of sigmoid", {"activation": "rleu"})
+    yield Bad("vae_init", (Seed(1), (3, 0)), "sizes is .*, expected")
+
+
+MUTANTS = [
+    Mutant("return 0.5 * np.sum(mu * mu", "return 0.5 * np.mean(mu * mu",
+           "The mean over the latents in place of the sum: the code is punished Z times too little."),
+    Mutant("return log_p - kl,", "return log_p + kl,",
+           "The sign of the KL: the code is driven away from the prior."),
+    Mutant("d_log_p, d_kl = d_elbo[:, None], -d_elbo", "d_log_p, d_kl = d_elbo[:, None], d_elbo",
+           "The sign of the KL in the gradient alone: the loss looks right, and training drives the code away."),
+    Mutant("sigma = np.exp(0.5 * logvar)", "sigma = np.exp(logvar)",
+           "The variance taken for the standard deviation."),
+    Mutant("z = mu + sigma * eps", "z = mu + sigma + eps",
+           "The noise added instead of scaled: its size is never learned."),
+    Mutant("z = mu + sigma * eps", "z = mu + 0 * eps", "No noise: an autoencoder with a penalty."),
+    Mutant("excess = np.expm1(logvar)", "excess = np.exp(logvar) - 1",
+           "Near the prior, 1 is subtracted from something close to it: digits are lost, a KL may be below 0."),
+    Mutant("excess - logvar, axis=-1)", "excess + 1 - logvar, axis=-1)",
+           "The -1 forgotten: a constant ½ Z, invisible in training, and the bound is wrong by it."),
+    Mutant("excess - logvar, axis=-1)", "excess - 0.5 * logvar, axis=-1)",
+           "log σ for log σ²: the best variance for an unused latent is then ½, not 1."),
+    Mutant("d_kl[:, None] * 0.5 * excess", "d_kl[:, None] * excess", "The ½ of the KL lost on the way to log σ²."),
+    Mutant("d_kl[:, None] * 0.5 * excess", "d_kl[:, None] * 0.5 * (excess + 1)",
+           "Variances only ever shrink: the term -½ log σ², which holds them open, has no gradient."),
+    Mutant("d_logvar + d_z * 0.5 * sigma * eps", "d_logvar + d_z * sigma * eps",
+           "The derivative of e^(½ log σ²) has a factor ½."),
+    Mutant("d_logvar + d_z * 0.5 * sigma * eps", "d_logvar",
+           "The variance learns from the KL alone: no gradient through the noise, and it goes to 1 at once."),
+    Mutant("d_mu, d_logvar = d_mu + d_z,", "d_mu, d_logvar = d_mu,",
+           "The mean learns from the KL alone: the sampling taken for a wall that no gradient passes."),
+    Mutant("    log_p = np.sum(x * a - softplus(a), axis=-1)  # (4)\n    kl,",
+           "    log_p = np.mean(x * a - softplus(a), axis=-1)  # (4)\n    kl,",
+           "The mean over pixels against the sum over latents: the KL weighs 784 times too much."),
+    Mutant("return -np.mean(elbo),", "return -np.sum(elbo),",
+           "The sum over examples: the step grows with the batch."),
+    Mutant("None if params_only else d_x + d_log_p * a", "None if params_only else d_x",
+           "The input is the target as well."),
+    Mutant("np.mean(np.exp(log_w - top), axis=0)", "np.sum(np.exp(log_w - top), axis=0)",
+           "The 1/K forgotten: the bound is too good by log K."),
+    Mutant("return top + np.log(np.mean(np.exp(log_w - top), axis=0))", "return np.mean(log_w, axis=0)",
+           "The mean of the logarithms: the ELBO again, no tighter with more samples."),
+    Mutant("eps * eps + logvar - z * z", "logvar - z * z", "log q(z|x) without its exponent."),
+    Mutant("eps * eps + logvar - z * z", "eps * eps - logvar - z * z",
+           "The sign of log σ², which comes from -log q."),
+    Mutant("top = np.where(top > -np.inf, top, 0)", "top = top + 0",
+           "If no sample has any weight, -∞ - -∞ is not a number."),
+    Mutant("encoder=mlp_init(rng, (*hidden, 2 * n_latents), dtype=dtype)",
+           "encoder=mlp_init(rng, (*hidden, n_latents), dtype=dtype)", "Room for the means only."),
+]  # fmt: skip
