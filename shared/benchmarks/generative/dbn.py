@@ -26,11 +26,11 @@ def benchmarks(draw, N, sizes):
     )
     net = tuple(MLPLayer(draw(n, m, scale=0.1), draw(m)) for n, m in pairwise(sizes))
     yield training(
-        "fine-tuning step, Adam",
+        "fine-tuning step, SGD",
         "dbn_classifier_loss",
         net,
         (draw(N, sizes[0]), draw.labels(N, sizes[-1])),
-        "optimizers/adam",
+        "optimizers/sgd",
         torch=lambda torch: _torch_net(torch, sizes),
         keras=lambda keras: _keras_net(keras, sizes),
     )
@@ -105,11 +105,11 @@ def _keras(keras, mode, args):
 def _torch_net(torch, sizes):
     layers = [layer for n, m in pairwise(sizes) for layer in (torch.nn.Linear(n, m), torch.nn.Sigmoid())]
     net = torch.nn.Sequential(*layers[:-1])
-    return net, torch.nn.CrossEntropyLoss(), torch.optim.Adam(net.parameters(), lr=LR)
+    return net, torch.nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=LR)
 
 
 def _keras_net(keras, sizes):
     hidden = [keras.layers.Dense(n, activation="sigmoid") for n in sizes[1:-1]]
     net = keras.Sequential([keras.Input((sizes[0],)), *hidden, keras.layers.Dense(sizes[-1])])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return net, loss, keras.optimizers.Adam(LR, epsilon=1e-8)
+    return net, loss, keras.optimizers.SGD(LR)

@@ -62,7 +62,8 @@ def _keras(keras, mode, params, *batch):
 
     encode, of_encoder, _ = _speller.keras_encoder(keras, params.W_e, params.encoder)
     decoder = _speller.keras_decoder(keras, params.decoder)
-    variables, optimizer = [*of_encoder, *decoder.weights], keras.optimizers.Adam(LR, epsilon=1e-8)
+    variables = [*of_encoder, *decoder.weights]
+    optimizer = keras.optimizers.Adam(LR, epsilon=4e-10)  # its ε is not corrected: 1e-8 √(1 - β₂ᵗ) at first
     optimizer.build(variables)
     loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
 

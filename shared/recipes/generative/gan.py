@@ -54,7 +54,7 @@ FRAMES, SHOWN, TEST = 16, 36, 3
 
 def frames(steps: int) -> np.ndarray:
     """The steps after which samples are kept: close together at first, the last step is one of them."""
-    return np.unique(np.rint(np.geomspace(1, steps, FRAMES)).astype(int))
+    return np.unique(np.rint(1 + (steps - 1) * np.linspace(0, 1, FRAMES) ** 2).astype(int))
 
 
 def init(run, data):

@@ -17,8 +17,8 @@ from shared.recipes.generative import _images, gan
 __all__ = ["BUDGETS", "batch", "evaluate", "init", "load", "pictures", "step"]
 
 BUDGETS = {
-    "quick": gan.Budget(3000, 256, 1e-3, ("tf",), generator=(128, 128), discriminator=(128, 128), noise=2),
-    "full": gan.Budget(20_000, 256, 1e-3, ("torch", "tf"), generator=(128, 128), discriminator=(128, 128), noise=2),
+    "quick": gan.Budget(2500, 256, 5e-4, ("tf",), generator=(128, 128), discriminator=(128, 128), noise=2),
+    "full": gan.Budget(20_000, 256, 5e-4, ("torch", "tf"), generator=(128, 128), discriminator=(128, 128), noise=2),
 }
 LINEAR = {"output": "linear"}
 SIGMA, SAMPLES, SHARE, SHOWN = 0.1, 5000, 0.01, 600

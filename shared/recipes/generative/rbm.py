@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 BUDGETS = {
-    "quick": Budget(steps=6000, batch=100, lr=0.05, jit=(), hidden=128, betas=1000),
+    "quick": Budget(steps=6000, batch=100, lr=0.05, jit=(), hidden=128, betas=3000),
     "full": Budget(steps=90_000, batch=100, lr=0.05, jit=("tf",), hidden=500, betas=14_500),
 }
 STEPS = (1, 10, 100, 1000)  # the Gibbs steps after which fantasies are drawn
