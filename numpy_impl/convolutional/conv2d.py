@@ -119,23 +119,21 @@ def _ungrouped(x):
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
 
+def _across(padded, geometry):
+    """What a row of the kernel sees, at every place from left to right."""
+    return np.concatenate([padded[:, :, :, j] for j in geometry.across], axis=-1)  # (5)
+
+
 def _columns(padded, geometry):
     """In two stages, which copy long runs: what a row of the kernel sees, then its rows beside each other."""
-    seen = np.concatenate([padded[:, :, :, j] for j in geometry.across], axis=-1)
+    seen = _across(padded, geometry)
     seen = np.concatenate([seen[:, :, i] for i in geometry.down], axis=-1)  # (5)
     return seen.reshape(seen.shape[0], -1, seen.shape[-1])
 
 
-def _columns_backward(d_rows, W, shape, geometry):
-    """d_rows Wᵀ added up where the columns came from, one row of the kernel after the other: whole, it would be the
-    largest array of all."""
-    groups, n, height, width, c = shape
-    (h, w), kW = geometry.out, len(geometry.across)
-    d_seen = np.zeros((groups, n, height, w, kW * c), d_rows.dtype)
-    for i, W_i in zip(geometry.down, np.split(W, len(geometry.down), axis=1), strict=True):
-        d_seen[:, :, i] += (d_rows @ np.swapaxes(W_i, 1, 2)).reshape(groups, n, h, w, kW * c)  # through (6)
-    d_padded = np.zeros(shape, d_rows.dtype)
-    for j, d in zip(geometry.across, np.split(d_seen, kW, axis=-1), strict=True):
+def _across_backward(d_seen, shape, geometry):
+    d_padded = np.zeros(shape, d_seen.dtype)
+    for j, d in zip(geometry.across, np.split(d_seen, len(geometry.across), axis=-1), strict=True):
         d_padded[:, :, :, j] += d  # through (5)
     return d_padded
 
@@ -153,7 +151,8 @@ def conv2d(
     _check(params, x, groups)
     kH, kW, c, n_out = params.W.shape
     geometry = conv2d_geometry(x.shape[1:3], (kH, kW), stride=stride, padding=padding, dilation=dilation)
-    padded = _grouped(np.pad(x, ((0, 0), *geometry.pads, (0, 0))), groups)  # (4)
+    around = ((0, 0), *geometry.pads, (0, 0))
+    padded = _grouped(np.pad(x, around) if np.any(around) else x, groups)  # (4)
     W = _grouped(params.W.reshape(kH * kW * c, n_out), groups)
     rows = _ungrouped(_columns(padded, geometry) @ W)
     rows += params.b  # (6)
@@ -164,15 +163,19 @@ def conv2d_backward(cache, dy, *, params_only=False):
     params, padded, geometry = cache
     kH, kW, c, n_out = params.W.shape
     rows = dy.reshape(-1, n_out)
-    d_rows = _grouped(rows, len(padded))
-    columns = _columns(padded, geometry)  # again: kept from before, they would take most of the memory
-    d_W = _ungrouped(np.swapaxes(columns, 1, 2) @ d_rows)  # through (6)
+    d_rows, W = _grouped(rows, len(padded)), _grouped(params.W.reshape(kH, kW * c, n_out), len(padded))
+    d_W, seen = [], _across(padded, geometry)  # one row of the kernel after the other: the columns take much memory
+    d_seen = np.zeros_like(seen)
+    for k, i in enumerate(geometry.down):
+        of_row = seen[:, :, i]
+        d_W.append(np.swapaxes(of_row.reshape(len(W), -1, kW * c), 1, 2) @ d_rows)  # through (5) (6)
+        if not params_only:
+            d_seen[:, :, i] += (d_rows @ np.swapaxes(W[:, k], 1, 2)).reshape(of_row.shape)  # through (5) (6)
     d_b = np.ones(len(rows), rows.dtype) @ rows  # through (6), faster than np.sum and more accurate
-    d_params = Conv2DParams(d_W.reshape(params.W.shape), d_b)
+    d_params = Conv2DParams(_ungrouped(np.concatenate(d_W, axis=1)).reshape(params.W.shape), d_b)
     if params_only:
         return d_params, None
-    W = _grouped(params.W.reshape(kH * kW * c, n_out), len(padded))
-    d_padded = _ungrouped(_columns_backward(d_rows, W, padded.shape, geometry))
+    d_padded = _ungrouped(_across_backward(d_seen, padded.shape, geometry))
     (top, bottom), (left, right) = geometry.pads
     return d_params, d_padded[:, top : d_padded.shape[1] - bottom, left : d_padded.shape[2] - right]  # through (4)
 

@@ -42,13 +42,12 @@ def pooling_max(
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
 ) -> Float[Array, "N H_out W_out C"]:
     pads, places = _places(x, window, stride, padding)
-    inside = _inside(x, pads, places)
-    padded = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-np.inf)
-    m, begun, taken = _seen(padded, places[0]), inside[0], []
-    for place, lies_inside in zip(places[1:], inside[1:], strict=True):
+    padded = _padded(x, pads, -np.inf)
+    m, taken = _seen(padded, places[0]), []
+    for place, is_first in zip(places[1:], _firsts(x, pads, places), strict=True):
         value = _seen(padded, place)
-        taken.append((value > m) | (value != value) | (lies_inside & ~begun))
-        m, begun = np.maximum(m, value), begun | lies_inside  # (1)
+        taken.append((value > m) | (value != value) | is_first)
+        m = np.maximum(m, value)  # (1)
     return m, (padded.shape, pads, places, taken)
 
 
@@ -72,7 +71,7 @@ def pooling_average(
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
 ) -> Float[Array, "N H_out W_out C"]:
     pads, places = _places(x, window, stride, padding)
-    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    padded = _padded(x, pads, 0)
     count = np.sum(_inside(x, pads, places), axis=0).astype(x.dtype)  # (3)
     scale = 1 / np.maximum(count, 1)
     a = sum(_seen(padded, place) for place in places) * scale  # (2)
@@ -126,10 +125,26 @@ def _seen(padded, place):
     return padded[:, i, j]
 
 
+def _firsts(x, pads, places):
+    """For all elements of the window after its first: in which windows they are the first to lie in the image."""
+    if not any(map(any, pads)):
+        return [False] * (len(places) - 1)
+    begun, *others = _inside(x, pads, places)
+    firsts = []
+    for inside in others:
+        firsts.append(inside & ~begun)
+        begun = begun | inside
+    return firsts
+
+
 def _inside(x, pads, places):
     """(kH kW, H', W', 1): whether an element of the window lies in the image."""
     image = np.pad(np.ones(x.shape[1:3], bool), pads)
     return np.stack([image[i, j] for i, j in places])[..., None]
+
+
+def _padded(x, pads, value):
+    return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value) if np.any(pads) else x
 
 
 def _cropped(padded, pads):

@@ -8,6 +8,7 @@ would, and returns what it computed; the tests make sure that ours and theirs co
 `gradients`, `training` and `update` make the usual three kinds of benchmarks.
 """
 
+import functools
 from collections.abc import Callable
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
@@ -56,14 +57,16 @@ class Draw:
 # --- forward and backward: outputs, and gradients of every floating-point argument -----------------------------
 
 
-def gradients(name: str, args: tuple, along, torch: Callable, keras: Callable, modes: dict = NONE) -> Benchmark:
+def gradients(
+    name: str, args: tuple, along, torch: Callable, keras: Callable, modes: dict = NONE, static: dict = NONE
+) -> Benchmark:
     """A differentiable function; `torch(torch)` and `keras(keras)` give the functions of the frameworks.
 
-    `along` are the gradients that come from above, one for each output.
+    `along` are the gradients that come from above, one for each output; `static` our function's keyword arguments.
     """
     return Benchmark(
         name,
-        ours=lambda path, backend, mode: _our_gradients(path, name, args, along, backend, mode),
+        ours=lambda path, backend, mode: _our_gradients(path, name, args, along, backend, mode, static),
         torch=lambda library: torch_gradients(torch(library), _tensors("torch", args), _tensors("torch", along)),
         keras=lambda library, mode: keras_gradients(
             keras(library), _tensors("tf", args), _tensors("tf", along), mode
@@ -73,10 +76,11 @@ def gradients(name: str, args: tuple, along, torch: Callable, keras: Callable, m
     )
 
 
-def _our_gradients(path, name, args, along, backend, mode):
+def _our_gradients(path, name, args, along, backend, mode, static):
     fn, args, along = getattr(backends.module(backend, path), name), _tensors(backend, args), _tensors(backend, along)
     if backend == "numpy":
-        return _numpy_gradients(fn, numpy_backend.backward(fn), args, along)
+        return _numpy_gradients(fn, numpy_backend.backward(fn), args, along, static)
+    fn = functools.partial(fn, **static)
     step = compiled(backend, _torch_gradients(fn) if backend == "torch" else _tf_gradients(fn), mode)
     return lambda: step(args, along)
 
@@ -100,13 +104,13 @@ def _tf_gradients(fn):
     return lambda args, along: vjp(fn, args, {}, lambda _: along)
 
 
-def _numpy_gradients(fn, backward, args, along):
+def _numpy_gradients(fn, backward, args, along, static):
     def elementwise():
         y = fn(*args)
         return y, backward(along, *args, y)
 
     def step():
-        outputs, cache = fn(*args)
+        outputs, cache = fn(*args, **static)
         return outputs, backward(cache, along)
 
     return elementwise if fn.__module__.endswith(".activations") else step

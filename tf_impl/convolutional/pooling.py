@@ -44,13 +44,12 @@ def pooling_max(
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
 ) -> Float[Array, "N H_out W_out C"]:
     pads, places = _places(x, window, stride, padding)
-    inside = tf.unstack(_inside(x, pads, places))
     padded = tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)
-    m, begun = _seen(padded, places[0]), inside[0]
-    for place, lies_inside in zip(places[1:], inside[1:], strict=True):
+    m = _seen(padded, places[0])
+    for place, is_first in zip(places[1:], _firsts(x, pads, places), strict=True):
         value = _seen(padded, place)
-        take = (value > m) | tf.math.is_nan(value) | (lies_inside & ~begun)
-        m, begun = tf.where(take, value, m), begun | lies_inside  # (1)
+        take = (value > m) | tf.math.is_nan(value) | is_first
+        m = tf.where(take, value, m)  # (1)
     return m
 
 
@@ -93,6 +92,18 @@ def _places(x, window, stride, padding):
 def _seen(padded, place):
     i, j = place
     return padded[:, i, j]
+
+
+def _firsts(x, pads, places):
+    """For all elements of the window after its first: in which windows they are the first to lie in the image."""
+    if not any(map(any, pads)):
+        return [False] * (len(places) - 1)
+    begun, *others = tf.unstack(_inside(x, pads, places))
+    firsts = []
+    for inside in others:
+        firsts.append(inside & ~begun)
+        begun = begun | inside
+    return firsts
 
 
 def _inside(x, pads, places):

@@ -4,12 +4,11 @@ and tf.nn.conv2d_transpose. torch gets images as they lie in memory, channels la
 import numpy as np
 
 from numpy_impl.convolutional.conv2d_transpose import Conv2DTransposeParams
-from shared import backends
-from shared.benchmarks import FASTEST, Benchmark, compiled, keras_gradients, size, torch_gradients
+from shared.benchmarks import gradients, keras_gradients, torch_gradients
 
 FULL = {"sizes": (((64, 7, 7, 64), 32), ((64, 14, 14, 32), 16))}
 TINY = {"sizes": (((2, 3, 4, 5), 3), ((1, 2, 2, 3), 1))}
-MODES = FASTEST | {"keras": "function"}  # XLA has a slower convolution
+MODES = {"keras": "function"}  # XLA has a slower convolution
 OPTIONS = {"stride": 2, "padding": "same"}
 
 
@@ -21,21 +20,12 @@ def benchmarks(draw, sizes):
 
 
 def _benchmark(params, x, dy):
-    return Benchmark(
-        f"{x.shape} to {len(params.b)}, 4 x 4, stride 2",
-        ours=lambda path, backend, mode: _ours(path, backend, mode, params, x, dy),
+    benchmark = gradients("conv2d_transpose", (params, x), dy, None, None, MODES, OPTIONS)
+    return benchmark._replace(
+        name=f"{x.shape} to {len(params.b)}, 4 x 4, stride 2",
         torch=lambda torch: _torch(torch, params, x, dy),
         keras=lambda keras, mode: _tf(mode, params, x, dy),
-        modes=MODES,
-        held=size((params, x, dy)),
     )
-
-
-def _ours(path, backend, mode, params, x, dy):
-    transpose, adapter = backends.module(backend, path).conv2d_transpose, backends.get(backend)
-    params, x, dy = backends.to_backend(backend, (params, x, dy))
-    step = compiled(backend, lambda *args: adapter.vjp(transpose, args[:2], OPTIONS, lambda _: args[2]), mode)
-    return lambda: step(params, x, dy)
 
 
 def _torch(torch, params, x, dy):

@@ -1,12 +1,11 @@
 """Pooling over 2 x 2, forward and backward, against torch.nn.functional and tf.nn. torch gets images as they lie in
 memory, channels last, which is faster for it."""
 
-from shared import backends
-from shared.benchmarks import FASTEST, Benchmark, compiled, keras_gradients, size, torch_gradients
+from shared.benchmarks import gradients, keras_gradients, torch_gradients
 
 FULL = {"shapes": ((64, 24, 24, 20), (64, 8, 8, 50))}
 TINY = {"shapes": ((2, 6, 4, 3), (3, 5, 4, 2))}
-MODES = FASTEST | {"keras": "function"}  # XLA is slower here
+MODES = {"keras": "function"}  # XLA is slower here
 FUNCTIONS = {"pooling_max": ("max_pool2d", "max_pool2d"), "pooling_average": ("avg_pool2d", "avg_pool2d")}
 
 
@@ -19,21 +18,12 @@ def benchmarks(draw, shapes):
 
 def _benchmark(function, x, dy):
     in_torch, in_tf = FUNCTIONS[function]
-    return Benchmark(
-        f"{function} {x.shape}",
-        ours=lambda path, backend, mode: _ours(path, function, backend, mode, x, dy),
+    benchmark = gradients(function, (x,), dy, None, None, MODES, {"window": 2})
+    return benchmark._replace(
+        name=f"{function} {x.shape}",
         torch=lambda torch: _torch(torch, getattr(torch.nn.functional, in_torch), x, dy),
         keras=lambda keras, mode: _tf(in_tf, mode, x, dy),
-        modes=MODES,
-        held=size((x, dy)),
     )
-
-
-def _ours(path, function, backend, mode, x, dy):
-    pool, adapter = getattr(backends.module(backend, path), function), backends.get(backend)
-    x, dy = backends.to_backend(backend, (x, dy))
-    step = compiled(backend, lambda x, dy: adapter.vjp(pool, (x,), {"window": 2}, lambda _: dy), mode)
-    return lambda: step(x, dy)
 
 
 def _torch(torch, pool, x, dy):

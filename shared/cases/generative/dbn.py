@@ -112,7 +112,7 @@ def generating(draw, N, sizes, K, k, clamped=None):
 def cases(draw, N=4, D=5, H=3, K=2, k=2):
     sizes = (D, H + 1, H + 3, H)
     yield Case("dbn_up", (stack(draw, *sizes), draw.uniform(N, D)), up, second={"sklearn": pipeline})
-    params, v = stack(draw, *sizes, n_labels=K), draw.uniform(N, D)
+    params, v = stack(draw, *sizes, n_labels=K, scale=0.5), draw.uniform(N, D)  # 1 - p must not cancel in (2)
     labels = np.eye(K)[draw.integers(K, N)]
     for layer, name in enumerate(("bottom", "middle", "top, with labels")):
         n, m = params[layer].W.shape
