@@ -1,4 +1,4 @@
-"""RESULTS.md: what training runs reached, a row for each recipe, budget, backend and seed; `triptych results` writes it.
+"""RESULTS.md: what training runs reached, a row for each recipe, budget, backend and seed.
 
 A run that is recorded again replaces its row; rows of runs that are no longer on disk stay.
 """

@@ -33,7 +33,7 @@ NUMBER = re.compile(r"\((\d+)\)")
 SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)
 GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_COROUTINE
 RETURNED = "returned"
-CACHE = re.compile(r"(^|_)caches?$")  # what NumPy keeps for the way back is no result of an equation
+CACHE = re.compile(r"(^|_)caches?(_|$)|^_$")  # what NumPy keeps for the way back is no result of an equation
 
 
 class Statement(NamedTuple):

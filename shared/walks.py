@@ -47,7 +47,9 @@ def arguments(implementation: Implementation, tree) -> Any:
     if hasattr(tree, "_fields"):
         ours = getattr(implementation.module, type(tree).__name__, None)
         fields = [arguments(implementation, field) for field in tree]
-        return (ours if getattr(ours, "_fields", None) == tree._fields else type(tree))(*fields)
+        column = implementation.module.__name__.partition("_impl.")
+        other = backends.sibling(type(tree), column[0]) if column[1] else type(tree)
+        return (ours if getattr(ours, "_fields", None) == tree._fields else other)(*fields)
     if isinstance(tree, tuple | list):
         return type(tree)(arguments(implementation, item) for item in tree)
     if isinstance(tree, dict):

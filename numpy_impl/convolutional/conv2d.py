@@ -121,7 +121,7 @@ def _ungrouped(x):
 
 def _across(padded, geometry):
     """What a row of the kernel sees, at every place from left to right."""
-    return np.concatenate([padded[:, :, :, j] for j in geometry.across], axis=-1)  # (5)
+    return np.concatenate([padded[:, :, :, j] for j in geometry.across], axis=-1)
 
 
 def _columns(padded, geometry):

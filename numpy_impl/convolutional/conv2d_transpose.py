@@ -69,13 +69,13 @@ def conv2d_transpose(
     seen = np.zeros((groups, n, height, w, kW * c), x.dtype)
     for i, W_i in zip(geometry.down, W, strict=True):
         X = rows @ np.swapaxes(W_i, 1, 2)  # (3), for one row of the kernel
-        seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)  # (4)
+        seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)
     padded = np.zeros((groups, n, height, width, c), x.dtype)
     for j, X in zip(geometry.across, np.split(seen, kW, axis=-1), strict=True):
-        padded[:, :, :, j] += X  # (4)
+        padded[:, :, :, j] += X
     (top, bottom), (left, right) = geometry.pads
-    y = _ungrouped(padded[:, :, top : height - bottom, left : width - right]) + params.b  # (5)
-    return y, (params, W, rows, geometry, x.shape)
+    placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
+    return placed + params.b, (params, W, rows, geometry, x.shape)  # (5)
 
 
 def conv2d_transpose_backward(cache, dy, *, params_only=False):

@@ -109,18 +109,18 @@ def decoder_memory(
 
 
 def _step(params, a, s, memory):
-    look, alpha, looked = params.attention, None, None
+    look, alpha, look_cache = params.attention, None, None
     if look is not None:
-        (c, alpha), looked = attention_read(look.w, s @ look.W_s, memory.keys, memory.hs, memory.mask)  # (2)
+        (c, alpha), look_cache = attention_read(look.w, s @ look.W_s, memory.keys, memory.hs, memory.mask)  # (2)
         a = a + c @ params.W_c  # (3)
-        looked = c, looked
+        look_cache = c, look_cache
     H = s.shape[1]
     u = s @ params.W_h  # (4)
-    rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])  # (5)
-    r, z = rz[:, :H], rz[:, H:]
+    rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])
+    r, z = rz[:, :H], rz[:, H:]  # (5)
     u_n = u[:, 2 * H :] + params.b_n
     n = tanh(a[:, 2 * H :] + r * u_n)  # (6)
-    return (1 - z) * n + z * s, alpha, (s, rz, n, u_n, looked)  # (7)
+    return (1 - z) * n + z * s, alpha, (s, rz, n, u_n, look_cache)  # (7)
 
 
 def _cell_backward(W_h, cache, d_s):
@@ -144,7 +144,7 @@ def decoder(
     mask: Bool[Array, "S N"] | None = None,
 ) -> Float[Array, "T N K"]:
     memory = decoder_memory(params, s_0, hs, mask)
-    xs, looked_up = embedding(params.W_y, inputs)  # (1)
+    xs, lookup_cache = embedding(params.W_y, inputs)  # (1)
     steps = np.tensordot(xs, params.W_x, 1) + params.b  # (3), every step in one matmul
     steps = steps if memory.a is None else steps + memory.a
     s, states, caches = s_0, [], []
@@ -153,11 +153,11 @@ def decoder(
         states.append(s)
         caches.append(cache)
     ss = np.stack(states)
-    return np.tensordot(ss, params.W_o, 1) + params.b_o, (params, xs, looked_up, s_0, hs, ss, caches)  # (8)
+    return np.tensordot(ss, params.W_o, 1) + params.b_o, (params, xs, lookup_cache, s_0, hs, ss, caches)  # (8)
 
 
 def decoder_backward(cache, d_logits):
-    params, xs, looked_up, s_0, hs, ss, caches = cache
+    params, xs, lookup_cache, s_0, hs, ss, caches = cache
     look = params.attention
     d_ss = np.tensordot(d_logits, params.W_o.T, 1)  # through (8)
     d_as, d_us = np.empty((2, *ss.shape[:2], params.b.size), ss.dtype)
@@ -181,7 +181,7 @@ def decoder_backward(cache, d_logits):
     elif params.W_c is not None:
         d_c = np.sum(d_as, axis=0)
         d_W_c, d_s = s_0.T @ d_c, d_s + d_c @ params.W_c.T  # through (3)
-    d_W_y, _ = embedding_backward(looked_up, np.tensordot(d_as, params.W_x.T, 1))  # through (1) (3)
+    d_W_y, _ = embedding_backward(lookup_cache, np.tensordot(d_as, params.W_x.T, 1))  # through (1) (3)
     d_params = DecoderParams(
         W_y=d_W_y,
         W_x=_outer(xs, d_as),  # through (3), every step in one matmul

@@ -61,14 +61,14 @@ def _cell(params, a, state, reset_after):
     H = state.shape[1]
     if reset_after:
         u = state @ params.W_h  # (2)
-        rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])  # (3)
-        r, z = rz[:, :H], rz[:, H:]
+        rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])
+        r, z = rz[:, :H], rz[:, H:]  # (3)
         kept = u[:, 2 * H :] + params.b_n  # what the reset gate multiplies
         n = tanh(a[:, 2 * H :] + r * kept)  # (4)
     else:
         u = state @ params.W_h[:, : 2 * H]  # (2)
-        rz = sigmoid(a[:, : 2 * H] + u)  # (3)
-        r, z = rz[:, :H], rz[:, H:]
+        rz = sigmoid(a[:, : 2 * H] + u)
+        r, z = rz[:, :H], rz[:, H:]  # (3)
         kept = state
         n = tanh(a[:, 2 * H :] + (r * kept) @ params.W_h[:, 2 * H :] + params.b_n)  # (5)
     h = (1 - z) * n + z * state  # (6)

@@ -76,21 +76,21 @@ def seq2seq_encode(
     params: Seq2SeqParams, source: Annotated[Int[Array, "S N"], Below("V")], mask: Bool[Array, "S N"]
 ) -> tuple[Float[Array, "S N H"], Float[Array, "N H"]]:
     """What was read at each place, and the decoder's first state."""
-    xs, looked_up = embedding(params.W_e, source)  # (1)
+    xs, lookup_cache = embedding(params.W_e, source)  # (1)
     forwards, backwards = params.encoder
     zeros = gru_zero_state(forwards, source.shape[1])
     (hs, s), cache = gru(forwards, xs, zeros, mask)  # (2)
     (hs_back, s_back), cache_back = gru(backwards, xs[::-1], zeros, mask[::-1])  # (2)
     hs = np.concatenate([hs, hs_back[::-1]], axis=-1)  # (3)
-    return (hs, np.concatenate([s, s_back], axis=-1)), (params, looked_up, cache, cache_back)  # (4)
+    return (hs, np.concatenate([s, s_back], axis=-1)), (params, lookup_cache, cache, cache_back)  # (4)
 
 
 def seq2seq_encode_backward(cache, d_outputs):
-    params, looked_up, cache, cache_back = cache
+    params, lookup_cache, cache, cache_back = cache
     (d_hs, d_hs_back), (d_s, d_s_back) = (np.split(d, 2, axis=-1) for d in d_outputs)  # through (3) (4)
     d_forwards, d_xs, *_ = gru_backward(cache, (d_hs, d_s))  # through (2)
     d_backwards, d_xs_back, *_ = gru_backward(cache_back, (d_hs_back[::-1], d_s_back))  # through (2)
-    d_W_e, _ = embedding_backward(looked_up, d_xs + d_xs_back[::-1])  # through (1)
+    d_W_e, _ = embedding_backward(lookup_cache, d_xs + d_xs_back[::-1])  # through (1)
     return params._replace(W_e=d_W_e, encoder=(d_forwards, d_backwards), decoder=_zeros(params.decoder)), None, None
 
 
@@ -105,13 +105,13 @@ def seq2seq(
 ) -> Float[Array, "T N K"]:
     (hs, s_0), encoded = seq2seq_encode(params, source, source_mask)
     inputs = np.concatenate([np.full_like(target[:1], bos), target[:-1]])  # (5)
-    logits, decoded = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (6)
-    return logits, (encoded, decoded)
+    logits, decoder_cache = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (6)
+    return logits, (encoded, decoder_cache)
 
 
 def seq2seq_backward(cache, d_logits):
-    encoded, decoded = cache
-    d_decoder, _, d_s, d_hs, _ = decoder_backward(decoded, d_logits)  # through (6)
+    encoded, decoder_cache = cache
+    d_decoder, _, d_s, d_hs, _ = decoder_backward(decoder_cache, d_logits)  # through (6)
     d_params, *_ = seq2seq_encode_backward(encoded, (d_hs, d_s))
     return d_params._replace(decoder=d_decoder), None, None, None  # through (5): symbols have no gradient
 

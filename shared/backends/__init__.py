@@ -63,7 +63,7 @@ def convert(tree, leaf: Callable, column: str):
         return np.random.default_rng(tree.seed)
     if hasattr(tree, "_fields"):
         fields = [convert(value, leaf, column) for value in tree]
-        return _sibling(type(tree), column)(*fields)
+        return sibling(type(tree), column)(*fields)
     if isinstance(tree, tuple | list):
         return type(tree)(convert(value, leaf, column) for value in tree)
     if isinstance(tree, dict):
@@ -86,7 +86,8 @@ def is_float(x) -> bool:
     return hasattr(x, "dtype") and "float" in str(x.dtype)
 
 
-def _sibling(cls: type, column: str) -> type:
+def sibling(cls: type, column: str) -> type:
+    """The NamedTuple of the same name in another column; the class itself if it is none of a column's."""
     tree, _, path = cls.__module__.partition(".")
     if not tree.endswith("_impl"):
         return cls

@@ -50,7 +50,8 @@ def value_and_grad(fn):
         with tf.GradientTape() as tape:
             tape.watch(leaves)
             loss = fn(params, *args, **static)
-        return loss, tree.unflatten(map(tf.convert_to_tensor, tape.gradient(loss, leaves)))  # a gather has sparse ones
+        grads = map(tf.convert_to_tensor, tape.gradient(loss, leaves))  # a gather has sparse ones
+        return loss, tree.unflatten(grads)
 
     return run
 

@@ -69,12 +69,13 @@ def conv2d_transpose(
     seen = tf.zeros([groups, n, height, w, kW * c], x.dtype)
     for i, W_i in zip(geometry.down, tf.unstack(W), strict=True):
         X = rows @ tf.linalg.matrix_transpose(W_i)  # (3), for one row of the kernel
-        seen += _placed(tf.reshape(X, [groups, n, h, w, kW * c]), 2, i, height)  # (4)
+        seen += _placed(tf.reshape(X, [groups, n, h, w, kW * c]), 2, i, height)
     padded = tf.zeros([groups, n, height, width, c], x.dtype)
     for j, X in zip(geometry.across, tf.split(seen, kW, axis=-1), strict=True):
-        padded += _placed(X, 3, j, width)  # (4)
+        padded += _placed(X, 3, j, width)
     (top, bottom), (left, right) = geometry.pads
-    return _ungrouped(padded[:, :, top : height - bottom, left : width - right]) + params.b  # (5)
+    placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
+    return placed + params.b  # (5)
 
 
 def _kernel_rows(W, groups):

@@ -71,7 +71,8 @@ def pooling_average(
 @checked(H=1, W=1)
 def pooling_global_max(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
     of_rows = pooling_max(x, window=(1, x.shape[2]))
-    return pooling_max(of_rows, window=(x.shape[1], 1))[:, 0, 0]  # (4)
+    m = pooling_max(of_rows, window=(x.shape[1], 1))  # (4)
+    return m[:, 0, 0]
 
 
 @checked(H=1, W=1)

@@ -79,7 +79,8 @@ def autoencoder_error(y: Float[Array, "N D"], x: Float[Array, "N D"], *, loss: s
     if loss not in LOSSES:
         raise ValueError(f"autoencoder: loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     if loss == "mse":
-        return losses.mse(y, x)  # (4)
+        error = losses.mse(y, x)  # (4)
+        return error
     return x.shape[1] * losses.binary_cross_entropy(y, x)  # (5)
 
 
@@ -88,7 +89,8 @@ def autoencoder_loss(
     params: AutoencoderParams, x: Float[Array, "N D"], *, activation: str = "relu", loss: str = "mse"
 ) -> Float[Array, ""]:
     y = autoencoder(params, x, activation=activation)
-    return autoencoder_error(y, x, loss=loss)  # (4) (5)
+    error = autoencoder_error(y, x, loss=loss)  # (4) (5)
+    return error
 
 
 @checked(N=1)

@@ -59,7 +59,8 @@ def gan_generate(
         raise ValueError(f"gan: output is {output!r}, expected one of {', '.join(OUTPUTS)}")
     _check("generator", params, z, "z")
     made = mlp(params, z, activation=activation)
-    return sigmoid(made) if output == "sigmoid" else made  # (1)
+    x_hat = sigmoid(made) if output == "sigmoid" else made  # (1)
+    return x_hat
 
 
 @checked

@@ -78,7 +78,8 @@ def vae_elbo(
 ) -> Float[Array, "N"]:
     a, mu, logvar = vae(params, x, eps, activation=activation)
     log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (4)
-    return log_p - vae_kl(mu, logvar)  # (5) (6)
+    kl = vae_kl(mu, logvar)  # (5)
+    return log_p - kl  # (6)
 
 
 @checked(N=1)

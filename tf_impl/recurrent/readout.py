@@ -72,7 +72,7 @@ def readout_last(
 ) -> Float[Array, "N K"]:
     _check(params)
     states = stacked_zero_state(params.layers, xs.shape[1])
-    _, lasts = stacked(params.layers, xs, states, mask)  # (1)
+    hs, lasts = stacked(params.layers, xs, states, mask)  # (1)
     h = _output(lasts[-1])
     return h @ params.W_y + params.b_y  # (3)
 

@@ -81,7 +81,8 @@ def seq2seq_encode(
     zeros = gru_zero_state(forwards, source.shape[1])
     hs, s = gru(forwards, xs, zeros, mask)  # (2)
     hs_back, s_back = gru(backwards, tf.reverse(xs, [0]), zeros, tf.reverse(mask, [0]))  # (2)
-    return tf.concat([hs, tf.reverse(hs_back, [0])], -1), tf.concat([s, s_back], -1)  # (3) (4)
+    hs = tf.concat([hs, tf.reverse(hs_back, [0])], -1)  # (3)
+    return hs, tf.concat([s, s_back], -1)  # (4)
 
 
 @checked(S=1, T=1)

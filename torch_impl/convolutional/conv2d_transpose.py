@@ -69,12 +69,13 @@ def conv2d_transpose(
     seen = x.new_zeros((groups, n, height, w, kW * c))
     for i, W_i in zip(geometry.down, W, strict=True):
         X = rows @ W_i.mT  # (3), for one row of the kernel
-        seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)  # (4)
+        seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)
     padded = x.new_zeros((groups, n, height, width, c))
     for j, X in zip(geometry.across, torch.chunk(seen, kW, dim=-1), strict=True):
-        padded[:, :, :, j] += X  # (4)
+        padded[:, :, :, j] += X
     (top, bottom), (left, right) = geometry.pads
-    return _ungrouped(padded[:, :, top : height - bottom, left : width - right]) + params.b  # (5)
+    placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
+    return placed + params.b  # (5)
 
 
 def _kernel_rows(W, groups):

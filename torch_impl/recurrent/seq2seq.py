@@ -81,7 +81,8 @@ def seq2seq_encode(
     zeros = gru_zero_state(forwards, source.shape[1])
     hs, s = gru(forwards, xs, zeros, mask)  # (2)
     hs_back, s_back = gru(backwards, xs.flip(0), zeros, mask.flip(0))  # (2)
-    return torch.cat([hs, hs_back.flip(0)], dim=-1), torch.cat([s, s_back], dim=-1)  # (3) (4)
+    hs = torch.cat([hs, hs_back.flip(0)], dim=-1)  # (3)
+    return hs, torch.cat([s, s_back], dim=-1)  # (4)
 
 
 @checked(S=1, T=1)

@@ -169,7 +169,7 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("for j in geometry.across], axis=-1)  # (5)", "for j in geometry.across[::-1]], axis=-1)  # (5)",
+    Mutant("for j in geometry.across], axis=-1)", "for j in geometry.across[::-1]], axis=-1)",
            "The kernel flipped from left to right: a convolution as in signal processing, in one axis."),
     Mutant("for i in geometry.down], axis=-1)", "for i in geometry.down[::-1]], axis=-1)",
            "The kernel flipped from top to bottom."),

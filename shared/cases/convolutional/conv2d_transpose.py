@@ -180,7 +180,7 @@ MUTANTS = [
            "The padding cut off the wrong side: \"same\" with an even kernel is off by a pixel."),
     Mutant("top : height - bottom, left : width - right]", "left : height - right, top : width - bottom]",
            "Vertical and horizontal padding exchanged."),
-    Mutant("width - right]) + params.b", "width - right]) + 0 * params.b", "No bias."),
+    Mutant("return placed + params.b", "return placed + 0 * params.b", "No bias."),
     Mutant("np.swapaxes(W.reshape(kH, kW * c, groups, n_in // groups), 1, 2)",
            "W.reshape(kH, kW * c, n_in // groups, groups).transpose(0, 3, 1, 2)",
            "Every groups-th channel in a group, in place of channels side by side."),

@@ -176,7 +176,7 @@ MUTANTS = [
            "The update gate the other way round, as in Chung et al. 2014."),
     Mutant("n = tanh(a[:, 2 * H :] + r * u_n)", "n = tanh(a[:, 2 * H :] + r * u[:, 2 * H :] + params.b_n)",
            "The candidate's second bias outside the reset gate: in PyTorch the gate multiplies it."),
-    Mutant("r, z = rz[:, :H], rz[:, H:]\n    u_n", "z, r = rz[:, :H], rz[:, H:]\n    u_n",
+    Mutant("r, z = rz[:, :H], rz[:, H:]  # (5)\n    u_n", "z, r = rz[:, :H], rz[:, H:]  # (5)\n    u_n",
            "The gate order z, r, n of Keras and ONNX on weights stored as r, z, n."),
     Mutant("ss = np.stack(states)", "ss = np.stack([s_0, *states[:-1]])",
            "Logits from the state before the step: each symbol is guessed without its predecessor."),

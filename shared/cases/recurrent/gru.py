@@ -153,7 +153,8 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("r, z = rz[:, :H], rz[:, H:]\n        kept = u", "z, r = rz[:, :H], rz[:, H:]\n        kept = u",
+    Mutant("r, z = rz[:, :H], rz[:, H:]  # (3)\n        kept = u",
+           "z, r = rz[:, :H], rz[:, H:]  # (3)\n        kept = u",
            "The blocks z, r, n of Keras and ONNX on weights stored as r, z, n."),
     Mutant("r * kept)  # (4)", "r * u[:, 2 * H :] + params.b_n)  # (4)",
            "The candidate's own bias outside the reset gate's reach: no longer PyTorch's GRU."),
