@@ -28,7 +28,7 @@ def recipes() -> list[str]:
     """Every recipe: `recurrent/lstm` trains that algorithm, `recurrent/lstm_adding` trains it on another task."""
     tree = ROOT / "shared" / "recipes"
     found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.glob("*/*.py"))
-    return sorted(path for path in found if not path.split("/")[-1].startswith("_"))
+    return sorted((path for path in found if not path.split("/")[-1].startswith("_")), key=_place)
 
 
 def recipes_of(path: str) -> list[str]:
