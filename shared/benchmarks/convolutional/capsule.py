@@ -12,6 +12,7 @@ from numpy_impl.convolutional.conv2d import Conv2DParams
 from numpy_impl.intro.mlp import MLPLayer
 from shared.benchmarks import LR, compiled, training
 
+MODES = {"keras": "function"}  # XLA has slower convolutions
 FULL = {"N": 64, "image": (28, 28), "kernel": 9, "F": 16, "types": 4, "P": 8, "J": 10, "D": 16, "hidden": (128, 256)}
 TINY = {"N": 3, "image": (9, 10), "kernel": 3, "F": 4, "types": 2, "P": 3, "J": 4, "D": 5, "hidden": (6, 7)}
 
@@ -27,7 +28,7 @@ def benchmarks(draw, N, image, kernel, F, types, P, J, D, hidden):
     layers = (MLPLayer(draw(m, n, scale=(2 / m) ** 0.5), draw(n, scale=0.1)) for m, n in pairwise(sizes))
     params = CapsuleParams(encoder, tuple(layers))
     batch = abs(draw(N, *image, 1)), draw.labels(N, J)
-    made = training("training step, Adam", "capsule_loss", params, batch, "optimizers/adam", None, None)
+    made = training("training step, Adam", "capsule_loss", params, batch, "optimizers/adam", None, None, MODES)
     return [made._replace(torch=partial(_torch, params=params, batch=batch), keras=partial(_keras, params, batch))]
 
 
