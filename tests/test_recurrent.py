@@ -31,7 +31,7 @@ def example(name, T=6, N=3, D=3, H=5):
 @each_cell
 @each_column
 def test_a_mask_of_lengths_is_a_packed_sequence(name, column):
-    import torch
+    torch = pytest.importorskip("torch")
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
     params, xs, state = example(name)
@@ -79,7 +79,7 @@ def test_padding_may_hold_anything_finite(name, column):
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
 def test_two_bidirectional_layers_are_torchs(name):
     """One after the other; the gradients by hand, from the last to the first."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     from numpy_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_backward
 
