@@ -32,8 +32,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.erfc import erfc
-from shared.shapes import checked
+from shared.support.erfc import erfc
+from shared.support.shapes import checked
 
 SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 

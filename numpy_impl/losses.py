@@ -30,7 +30,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from numpy_impl.activations import sigmoid, softplus
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 @checked(shape=1)

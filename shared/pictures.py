@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from shared import atomic
+from shared import files
 
 STYLES = (
     ("#1b6ca8", "-", 3.2),
@@ -21,7 +21,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     """Writes a PNG, atomically; ValueError if the file cannot be written."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    return atomic.write(path, buffer.getvalue())
+    return files.write(path, buffer.getvalue())
 
 
 def curves_figure(curves: dict[str, np.ndarray], title: str) -> Figure:

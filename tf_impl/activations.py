@@ -32,7 +32,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 

@@ -29,7 +29,7 @@ import tensorflow as tf
 from jaxtyping import Float, Int
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 from tf_impl.activations import softplus
 
 

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 

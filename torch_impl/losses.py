@@ -29,7 +29,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float, Int
 
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 from torch_impl.activations import softplus
 
 

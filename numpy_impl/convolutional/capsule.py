@@ -50,7 +50,7 @@ from numpy_impl.convolutional.routing import (
     routing_squash_backward,
 )
 from numpy_impl.intro.mlp import MLPParams, mlp, mlp_backward, mlp_init
-from shared.shapes import Below, NonNegative, Rate, checked
+from shared.support.shapes import Below, NonNegative, Rate, checked
 
 CapsuleLabels = Annotated[Int[Array, "N"], Below("J")]
 

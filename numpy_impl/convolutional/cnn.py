@@ -49,7 +49,7 @@ from numpy_impl.normalization.batch_norm import (
     batch_norm_init,
 )
 from numpy_impl.regularization.dropout import dropout_mlp, dropout_mlp_backward
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 
 
 class CNNBlock(NamedTuple):

@@ -35,7 +35,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl.initializers import he_uniform
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class Conv2DParams(NamedTuple):

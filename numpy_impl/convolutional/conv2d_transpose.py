@@ -34,7 +34,7 @@ from numpy.random import Generator
 
 from numpy_impl.convolutional.conv2d import conv2d_geometry
 from numpy_impl.initializers import glorot_uniform
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class Conv2DTransposeParams(NamedTuple):

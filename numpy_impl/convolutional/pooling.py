@@ -30,7 +30,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl.convolutional.conv2d import conv2d_geometry
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 @checked(H=1, W=1)

@@ -33,7 +33,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import Positive, Range, checked
+from shared.support.shapes import Positive, Range, checked
 
 EPS = 1e-8
 Rounds = Annotated[int, Range("[1, inf)")]

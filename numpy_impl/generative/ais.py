@@ -35,7 +35,7 @@ from numpy import ndarray as Array
 
 from numpy_impl.activations import sigmoid, softplus
 from numpy_impl.generative.rbm import RBMParams
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 
 
 class AISState(NamedTuple):

@@ -33,7 +33,7 @@ from numpy.random import Generator
 
 from numpy_impl import losses
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward, mlp_init
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 LOSSES = ("mse", "bernoulli")
 

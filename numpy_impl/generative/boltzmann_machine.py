@@ -39,7 +39,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 
 LARGEST = 20  # units: a million states
 

@@ -37,7 +37,7 @@ from numpy.random import Generator
 from numpy_impl import losses
 from numpy_impl.generative.rbm import RBMParams, rbm_cd, rbm_hidden, rbm_hidden_backward, rbm_init, rbm_visible
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 DBNParams = tuple[RBMParams, ...]
 

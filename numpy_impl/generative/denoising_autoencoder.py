@@ -27,7 +27,7 @@ from numpy import ndarray as Array
 
 from numpy_impl.generative.autoencoder import AutoencoderParams, autoencoder_error, autoencoder_error_backward
 from numpy_impl.intro.mlp import mlp, mlp_backward
-from shared.shapes import NonNegative, Rate, checked
+from shared.support.shapes import NonNegative, Rate, checked
 
 
 @checked

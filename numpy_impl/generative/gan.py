@@ -34,7 +34,7 @@ from numpy.random import Generator
 from numpy_impl import activations
 from numpy_impl.activations import sigmoid, sigmoid_backward, softplus, softplus_backward
 from numpy_impl.intro.mlp import MLPParams, mlp, mlp_backward, mlp_init
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 OUTPUTS = ("sigmoid", "linear")
 LOSSES = ("non_saturating", "minimax")

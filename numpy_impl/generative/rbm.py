@@ -40,7 +40,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, softplus
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 
 LARGEST = 20  # units of the smaller side: a million states
 

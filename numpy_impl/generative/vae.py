@@ -39,7 +39,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, softplus
 from numpy_impl.intro.mlp import MLPParams, mlp, mlp_backward, mlp_init
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class VAEParams(NamedTuple):

@@ -27,7 +27,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class LinearRegressionParams(NamedTuple):

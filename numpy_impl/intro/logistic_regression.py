@@ -23,7 +23,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 
 
 class LogisticRegressionParams(NamedTuple):

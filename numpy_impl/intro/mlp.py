@@ -28,7 +28,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl import activations, initializers, losses
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "softplus", "swish")
 

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 class SoftmaxRegressionParams(NamedTuple):

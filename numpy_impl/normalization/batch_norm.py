@@ -41,7 +41,7 @@ from numpy_impl import losses
 from numpy_impl.activations import sigmoid, sigmoid_backward
 from numpy_impl.initializers import he_uniform
 from numpy_impl.intro.mlp import MLPLayer
-from shared.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Positive, Range, Rate, checked
 
 
 class BatchNormParams(NamedTuple):

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import Positive, checked
+from shared.support.shapes import Positive, checked
 
 
 class LayerNormParams(NamedTuple):

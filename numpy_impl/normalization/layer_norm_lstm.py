@@ -37,7 +37,7 @@ from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.normalization.layer_norm import LayerNormParams, layer_norm, layer_norm_backward
 from numpy_impl.recurrent.lstm import LSTMState, lstm_init, lstm_zero_state
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 
 
 class LayerNormLSTMParams(NamedTuple):

@@ -25,8 +25,8 @@ import optree
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.blocks import blockwise
-from shared.shapes import Positive, TreeOf, checked
+from shared.support.blocks import blockwise
+from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

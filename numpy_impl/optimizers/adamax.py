@@ -26,8 +26,8 @@ import optree
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from shared.blocks import blockwise
-from shared.shapes import Decay, Positive, TreeOf, checked
+from shared.support.blocks import blockwise
+from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -31,8 +31,8 @@ import optree
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from shared.blocks import blockwise
-from shared.shapes import Decay, NonNegative, Positive, TreeOf, checked
+from shared.support.blocks import blockwise
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -28,7 +28,7 @@ import optree
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -19,7 +19,7 @@ import optree
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import Positive, TreeOf, checked
+from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -32,7 +32,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import tanh
 from numpy_impl.initializers import glorot_uniform
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class AttentionParams(NamedTuple):

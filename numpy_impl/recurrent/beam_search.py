@@ -32,7 +32,7 @@ from numpy import ndarray as Array
 from numpy_impl import losses
 from numpy_impl.recurrent.decoder import decoder_memory, decoder_step
 from numpy_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode
-from shared.shapes import Below, NonNegative, Range, checked
+from shared.support.shapes import Below, NonNegative, Range, checked
 
 
 class Decoded(NamedTuple):

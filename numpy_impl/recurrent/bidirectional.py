@@ -28,7 +28,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from numpy_impl.recurrent.stacked import Cell, State, stacked, stacked_backward, stacked_zero_state
-from shared.shapes import checked
+from shared.support.shapes import checked
 
 
 class BidirectionalParams(NamedTuple):

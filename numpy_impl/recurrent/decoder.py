@@ -40,7 +40,7 @@ from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent.attention import AttentionParams, attention_init, attention_read, attention_read_backward
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 class DecoderParams(NamedTuple):

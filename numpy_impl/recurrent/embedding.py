@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from shared.shapes import Below, NonNegative, checked
+from shared.support.shapes import Below, NonNegative, checked
 
 
 def embedding_init(

@@ -38,7 +38,7 @@ from numpy.random import Generator
 from numpy_impl import losses
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 class LSTMParams(NamedTuple):

@@ -35,7 +35,7 @@ from numpy_impl import losses
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent.lstm import LSTMState
 from numpy_impl.recurrent.stacked import Cell, State, stacked, stacked_backward, stacked_zero_state
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 class ReadoutParams(NamedTuple):

@@ -39,7 +39,7 @@ from numpy_impl import losses
 from numpy_impl.recurrent.decoder import DecoderParams, decoder, decoder_backward, decoder_init
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
 from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_init, gru_zero_state
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 
 
 class Seq2SeqParams(NamedTuple):

@@ -28,7 +28,7 @@ from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_zero_stat
 from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_backward, lstm_zero_state
 from numpy_impl.recurrent.rnn import RNNParams, rnn, rnn_backward, rnn_zero_state
 from numpy_impl.regularization.dropout import dropout, dropout_backward
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 
 Cell = RNNParams | GRUParams | LSTMParams
 State = Float[Array, "N H"] | LSTMState

@@ -40,7 +40,7 @@ from numpy_impl import activations, losses
 from numpy_impl.activations import relu, relu_backward
 from numpy_impl.initializers import he_uniform
 from numpy_impl.intro.mlp import ACTIVATIONS
-from shared.shapes import Below, Rate, checked
+from shared.support.shapes import Below, Rate, checked
 
 
 class DropConnectParams(NamedTuple):

@@ -31,7 +31,7 @@ from numpy import ndarray as Array
 from numpy_impl import losses
 from numpy_impl.activations import relu, relu_backward
 from numpy_impl.intro.mlp import MLPLayer, MLPParams
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 
 Masks = tuple[Bool[Array, "N D"], ...]
 

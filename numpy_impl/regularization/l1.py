@@ -23,7 +23,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl.regularization.l2 import l2_weights
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -23,7 +23,7 @@ import optree
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 NAMES = ("numpy", "torch", "tf")
+ELEMENTWISE = ("d_y", "dy")  # first argument of an elementwise backward: y = f(x), d_x = f_backward(d_y, x, y)
 LIBRARIES = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow"}
 
 

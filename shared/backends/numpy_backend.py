@@ -6,6 +6,8 @@ from contextlib import nullcontext
 import numpy as np
 import optree
 
+from shared import backends
+
 
 def array(x, device=None):
     return np.asarray(x)
@@ -29,7 +31,7 @@ def vjp(fn, args, static, cotangents):
 def forward(fn, args, static):
     """Outputs and a function from their cotangents to one gradient per argument."""
     back = backward(fn)
-    if next(iter(inspect.signature(back).parameters)) == "dy":  # elementwise: y = f(x), dx = f_backward(dy, x, y)
+    if next(iter(inspect.signature(back).parameters)) in backends.ELEMENTWISE:
         y = fn(*args, **static)
         return y, lambda dy: (back(dy, *args, y, **static),)
     outputs, cache = fn(*args, **static)

@@ -13,14 +13,15 @@ opinions, it takes NumPy arrays.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import optree
 
-from shared import catalogue
-from shared.comparing import LAYER
+from shared import backends, catalogue
+from shared.differences import FLOAT32, LAYER
 
 
 class Draw:
@@ -106,6 +107,42 @@ def bad_inputs(path: str) -> list[Bad]:
 
 def mutants(path: str) -> list[Mutant]:
     return list(getattr(of(path), "MUTANTS", ()))
+
+
+def find_case(path: str, label: str | None = None) -> Case:
+    """The case of that label, by default the first; ValueError, with the labels there are, if there is none."""
+    cases = main_cases(path) + nasty_cases(path)
+    if label is None:
+        return cases[0]
+    found = [case for case in cases if case.label == label]
+    if not found:
+        raise ValueError(f"{path} has no case {label!r}, expected one of: {', '.join(c.label for c in cases)}")
+    return found[0]
+
+
+def in_dtype(case: Case, dtype: str) -> Case:
+    """The case with every floating-point array rounded to dtype, and results asked for in it."""
+    args = optree.tree_map(lambda x: x.astype(dtype) if backends.is_float(x) else x, case.args)
+    static = {**case.static, **({"dtype": dtype} if "dtype" in case.static else {})}
+    return replace(case, args=args, static=static, dtype=dtype)
+
+
+def cotangents(outputs):
+    """A random array, fixed by position and shape, along every floating-point output; zeros for integers."""
+
+    def along(index, leaf):
+        leaf = np.asarray(leaf)
+        if leaf.dtype.kind != "f":
+            return np.zeros(leaf.shape)
+        seed = hashlib.sha256(f"{index}{leaf.shape}".encode()).digest()[:4]
+        return np.random.default_rng(int.from_bytes(seed, "big")).standard_normal(leaf.shape)
+
+    leaves, tree = optree.tree_flatten(outputs)
+    return tree.unflatten([along(i, leaf) for i, leaf in enumerate(leaves)])
+
+
+def tolerance(case: Case) -> float:
+    return max(FLOAT32, case.tolerance) if case.dtype == "float32" else case.tolerance
 
 
 def _optional(path: str, name: str) -> list:

@@ -22,8 +22,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from shared.comparing import flatten
-from shared.shapes import checked
+from shared.differences import flatten
+from shared.support.shapes import checked
 
 OPSET, IR = 20, 10  # of ONNX: the first opset with Gelu, and the file version that belongs to it
 

@@ -3,8 +3,8 @@
 import ast
 import shutil
 from collections.abc import Callable
+from importlib import resources
 from importlib.metadata import version
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from shared import atomic, backends, catalogue, comparing, golden, sidebyside
-from shared.site import code, curves, measured, records, specification
+from shared import backends, catalogue, differences, files
+from shared.checking import golden
+from shared.comparing import sidebyside
+from shared.site import code, curves, measured, specification
 from shared.site.measured import Measured
 from shared.site.specification import Specification
+from shared.training import records
 
 LIBRARIES = {"keras": "Keras", "onnx": "ONNX", "sklearn": "scikit-learn", "scipy": "SciPy", "jax": "JAX"}
 NAMES = {"numpy": "NumPy", "torch": "PyTorch", "tf": "TensorFlow"}
@@ -51,8 +54,8 @@ def build(out: Path, paths: list[str], recorded: Path, started: Callable[[str], 
         told = specification.read(sidebyside.specification(path))
         pages.append(Page(path, told, sidebyside.existing(path), measured.measure(path), speed.get(path, [])))
     out.mkdir(parents=True, exist_ok=True)
-    for file in files("shared.site").joinpath("static").iterdir():
-        atomic.write(out / file.name, file.read_bytes())
+    for file in resources.files("shared.site").joinpath("static").iterdir():
+        files.write(out / file.name, file.read_bytes())
     environment = _environment()
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         _write(out, f"{page.path}.html", environment.get_template("algorithm.html"), page.root, page=page,
@@ -64,7 +67,7 @@ def build(out: Path, paths: list[str], recorded: Path, started: Callable[[str], 
 
 def _write(out: Path, name: str, template, root: str, **facts):
     (out / name).parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(out / name, template.render(root=root, **facts).encode())
+    files.write(out / name, template.render(root=root, **facts).encode())
 
 
 def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {"error": _error, "number": _number, "linked": specification.linked}
     environment.filters |= {"highlight": _python, "library": lambda name: LIBRARIES.get(name, name)}
-    environment.globals |= {"ratios": _ratios, "FINITE": comparing.FINITE, "FLOAT32": comparing.FLOAT32}
+    environment.globals |= {"ratios": _ratios, "FINITE": differences.FINITE, "FLOAT32": differences.FLOAT32}
     environment.globals |= {"names": NAMES, "versions": _versions()}
     return environment
 

@@ -1,4 +1,4 @@
-"""The columns of one algorithm for a page: aligned by `shared.sidebyside`, coloured by Pygments."""
+"""The columns of one algorithm for a page: aligned by `comparing.sidebyside`, coloured by Pygments."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,9 @@ from markupsafe import Markup
 from pygments.lexers import PythonLexer
 from pygments.token import Token, _TokenType
 
-from shared import catalogue, sidebyside
-from shared.sidebyside import Line
+from shared import catalogue
+from shared.comparing import sidebyside
+from shared.comparing.sidebyside import Line
 
 CLASSES = {  # few, so that pages stay small; what is not here has no colour of its own
     Token.Keyword: "k",

@@ -2,16 +2,17 @@
 
 from typing import Any, NamedTuple
 
-from shared import backends, cases, walks
-from shared.checking import tolerance
-from shared.mistakes import Finding, all_findings
-from shared.report import report
+from shared import backends, cases
+from shared.cases import tolerance
+from shared.checking.mistakes import Finding, all_findings
+from shared.checking.report import report
+from shared.comparing import walks
 
 EDGES = 2  # of many steps, the first two and the last are shown
 
 
 class Walk(NamedTuple):
-    """One case's values, row by row as `shared.walks` has them; left_out: how many rows of steps in the middle."""
+    """One case's values, row by row as `comparing.walks` has them; left_out: how many rows of steps in the middle."""
 
     case: str
     columns: list[str]

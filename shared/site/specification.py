@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from shared.tracing import NUMBER
+from shared.comparing.tracing import NUMBER
 
 SECTION = re.compile(r"(?<=\n\n)([A-Z][a-z]+):\s")
 TAG = re.compile(r"\s{2,}((?:\(\d+\)\s?)+)(?=\s{2,}|\s*$)")  # apart: `in evaluation (5)` only speaks of one

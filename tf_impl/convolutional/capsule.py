@@ -37,7 +37,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, NonNegative, Rate, checked
+from shared.support.shapes import Below, NonNegative, Rate, checked
 from tf_impl.activations import relu, sigmoid
 from tf_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init
 from tf_impl.convolutional.routing import EPS, Rounds, routing, routing_predictions, routing_squash

@@ -35,7 +35,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 from tf_impl import losses
 from tf_impl.activations import relu
 from tf_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init

@@ -32,7 +32,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl.convolutional.conv2d import conv2d_geometry
 from tf_impl.initializers import glorot_uniform
 

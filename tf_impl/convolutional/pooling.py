@@ -31,7 +31,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl.convolutional.conv2d import conv2d_geometry
 
 

@@ -33,7 +33,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import Positive, Range, checked
+from shared.support.shapes import Positive, Range, checked
 
 EPS = 1e-8
 Rounds = Annotated[int, Range("[1, inf)")]

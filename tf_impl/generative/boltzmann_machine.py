@@ -38,7 +38,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 from tf_impl.activations import sigmoid
 
 LARGEST = 20  # units: a million states

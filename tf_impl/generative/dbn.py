@@ -34,7 +34,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl import losses
 from tf_impl.generative.rbm import RBMParams, rbm_cd, rbm_hidden, rbm_init, rbm_visible
 from tf_impl.intro.mlp import MLPLayer, MLPParams, mlp

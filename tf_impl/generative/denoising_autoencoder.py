@@ -26,7 +26,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import NonNegative, Rate, checked
+from shared.support.shapes import NonNegative, Rate, checked
 from tf_impl.generative.autoencoder import AutoencoderParams, autoencoder_error
 from tf_impl.intro.mlp import mlp
 

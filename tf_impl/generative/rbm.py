@@ -39,7 +39,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 from tf_impl.activations import sigmoid, softplus
 
 LARGEST = 20  # units of the smaller side: a million states

@@ -37,7 +37,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl.activations import softplus
 from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
 

@@ -26,7 +26,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl import losses
 
 

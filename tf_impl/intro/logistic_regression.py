@@ -22,7 +22,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 from tf_impl import losses
 
 

@@ -37,7 +37,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Positive, Range, Rate, checked
 from tf_impl import losses
 from tf_impl.activations import sigmoid
 from tf_impl.initializers import he_uniform

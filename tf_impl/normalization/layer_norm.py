@@ -23,7 +23,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import Positive, checked
+from shared.support.shapes import Positive, checked
 
 
 class LayerNormParams(NamedTuple):

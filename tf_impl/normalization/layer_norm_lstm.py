@@ -32,7 +32,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 from tf_impl import losses
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform

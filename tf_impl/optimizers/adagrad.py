@@ -25,7 +25,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import Positive, TreeOf, checked
+from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

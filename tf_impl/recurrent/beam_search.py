@@ -29,7 +29,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float, Int
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, NonNegative, Range, checked
+from shared.support.shapes import Below, NonNegative, Range, checked
 from tf_impl import losses
 from tf_impl.recurrent.decoder import decoder_memory, decoder_step
 from tf_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode

@@ -27,7 +27,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl.recurrent.stacked import Cell, State, stacked, stacked_zero_state
 
 

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, NonNegative, checked
+from shared.support.shapes import Below, NonNegative, checked
 
 
 def embedding_init(

@@ -32,7 +32,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
 

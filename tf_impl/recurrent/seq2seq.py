@@ -35,7 +35,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 from tf_impl import losses
 from tf_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
 from tf_impl.recurrent.embedding import embedding, embedding_init

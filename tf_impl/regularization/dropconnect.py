@@ -36,7 +36,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.shapes import Below, Rate, checked
+from shared.support.shapes import Below, Rate, checked
 from tf_impl import activations, losses
 from tf_impl.activations import relu
 from tf_impl.initializers import he_uniform

@@ -28,7 +28,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float, Int
 from tensorflow import Tensor as Array
 
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 from tf_impl import losses
 from tf_impl.activations import relu
 from tf_impl.intro.mlp import MLPParams

@@ -22,7 +22,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 from tf_impl.regularization.l2 import l2_weights
 
 Tree = TreeOf[Float[Array, "..."]]

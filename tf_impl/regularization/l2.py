@@ -23,7 +23,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -37,7 +37,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, NonNegative, Rate, checked
+from shared.support.shapes import Below, NonNegative, Rate, checked
 from torch_impl.activations import relu, sigmoid
 from torch_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init
 from torch_impl.convolutional.routing import EPS, Rounds, routing, routing_predictions, routing_squash

@@ -35,7 +35,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 from torch_impl import losses
 from torch_impl.activations import relu
 from torch_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init

@@ -34,7 +34,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl.initializers import he_uniform
 
 

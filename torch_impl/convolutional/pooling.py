@@ -31,7 +31,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl.convolutional.conv2d import conv2d_geometry
 
 

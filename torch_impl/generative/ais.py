@@ -33,7 +33,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 from torch_impl.activations import sigmoid, softplus
 from torch_impl.generative.rbm import RBMParams
 

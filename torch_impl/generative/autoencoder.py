@@ -31,7 +31,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl import losses
 from torch_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_init
 

@@ -38,7 +38,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
 
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 from torch_impl.activations import sigmoid
 
 LARGEST = 20  # units: a million states

@@ -34,7 +34,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl import losses
 from torch_impl.generative.rbm import RBMParams, rbm_cd, rbm_hidden, rbm_init, rbm_visible
 from torch_impl.intro.mlp import MLPLayer, MLPParams, mlp

@@ -25,7 +25,7 @@ Reference: Vincent, Larochelle, Bengio & Manzagol, "Extracting and composing rob
 from torch import Tensor as Array
 from jaxtyping import Bool, Float
 
-from shared.shapes import NonNegative, Rate, checked
+from shared.support.shapes import NonNegative, Rate, checked
 from torch_impl.generative.autoencoder import AutoencoderParams, autoencoder_error
 from torch_impl.intro.mlp import mlp
 

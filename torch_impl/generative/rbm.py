@@ -39,7 +39,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 from torch_impl.activations import sigmoid, softplus
 
 LARGEST = 20  # units of the smaller side: a million states

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl import losses
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import Range, checked
+from shared.support.shapes import Range, checked
 from torch_impl import losses
 
 

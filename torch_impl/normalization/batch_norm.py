@@ -37,7 +37,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Positive, Range, Rate, checked
 from torch_impl import losses
 from torch_impl.activations import sigmoid
 from torch_impl.initializers import he_uniform

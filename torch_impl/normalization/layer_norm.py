@@ -23,7 +23,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import Positive, checked
+from shared.support.shapes import Positive, checked
 
 
 class LayerNormParams(NamedTuple):

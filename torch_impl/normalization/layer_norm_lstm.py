@@ -32,7 +32,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Positive, checked
 from torch_impl import losses
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform

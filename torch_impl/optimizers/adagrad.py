@@ -25,7 +25,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import Positive, TreeOf, checked
+from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

@@ -26,7 +26,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float, Int
 
-from shared.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

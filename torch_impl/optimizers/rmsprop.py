@@ -34,7 +34,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

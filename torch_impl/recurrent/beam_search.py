@@ -29,7 +29,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 
-from shared.shapes import Below, NonNegative, Range, checked
+from shared.support.shapes import Below, NonNegative, Range, checked
 from torch_impl import losses
 from torch_impl.recurrent.decoder import decoder_memory, decoder_step
 from torch_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode

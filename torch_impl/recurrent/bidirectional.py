@@ -27,7 +27,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Bool, Float
 
-from shared.shapes import checked
+from shared.support.shapes import checked
 from torch_impl.recurrent.stacked import Cell, State, stacked, stacked_zero_state
 
 

@@ -36,7 +36,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent.attention import AttentionParams, attention_init, attention_read

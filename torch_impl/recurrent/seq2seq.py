@@ -35,7 +35,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, checked
+from shared.support.shapes import Below, checked
 from torch_impl import losses
 from torch_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
 from torch_impl.recurrent.embedding import embedding, embedding_init

@@ -24,7 +24,7 @@ Reference: El Hihi & Bengio, NIPS 1995; Graves, Mohamed & Hinton 2013, arXiv:130
 from torch import Tensor as Array
 from jaxtyping import Bool, Float
 
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 from torch_impl.recurrent.gru import GRUParams, gru, gru_zero_state
 from torch_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_zero_state
 from torch_impl.recurrent.rnn import RNNParams, rnn, rnn_zero_state

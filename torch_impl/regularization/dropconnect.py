@@ -36,7 +36,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.shapes import Below, Rate, checked
+from shared.support.shapes import Below, Rate, checked
 from torch_impl import activations, losses
 from torch_impl.activations import relu
 from torch_impl.initializers import he_uniform

@@ -27,7 +27,7 @@ Reference: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout: 
 from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 
-from shared.shapes import Rate, checked
+from shared.support.shapes import Rate, checked
 from torch_impl import losses
 from torch_impl.activations import relu
 from torch_impl.intro.mlp import MLPParams

@@ -22,7 +22,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 from torch_impl.regularization.l2 import l2_weights
 
 Tree = TreeOf[Float[Array, "..."]]

@@ -23,7 +23,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.shapes import NonNegative, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 

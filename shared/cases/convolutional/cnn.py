@@ -11,7 +11,7 @@ from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.convolutional.conv2d import weights, zeros
 from shared.cases.intro.mlp import he_layers
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"N": 2, "H": 4, "W": 6, "C": 1, "K": 1}
 

@@ -9,7 +9,7 @@ from numpy_impl.generative.ais import AISEstimate, AISState
 from numpy_impl.generative.rbm import RBMParams
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative.rbm import bits, sample, sigmoid, weights
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"M": 1, "D": 1, "H": 1, "K": 1}
 

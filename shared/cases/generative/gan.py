@@ -13,7 +13,7 @@ from shared import backends
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative._layers import he_layers, layers, torch_mlp
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"N": 1, "M": 1, "D": 1, "H": 1, "Z": 1}
 

@@ -7,7 +7,7 @@ from numpy_impl.recurrent.lstm import LSTMState
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import lstm
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 2, "H": 3, "K": 1}  # with fewer units, little but rounding is left of the gradients
 EPS = {"eps": 1e-2}

@@ -16,7 +16,7 @@ from shared.cases.optimizers import (
     run,
     tensorflow_run,
     torch_oracle,
-)  # fmt: skip
+)
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"rho": 0.8, "eps": 1e-2}

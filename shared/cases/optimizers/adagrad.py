@@ -11,7 +11,7 @@ from shared.cases.optimizers import (
     run,
     tensorflow_run,
     torch_oracle,
-)  # fmt: skip
+)
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"eps": 1e-2}  # at ε = 1e-10 nobody sees where it is added

@@ -5,7 +5,7 @@ import numpy as np
 from numpy_impl.optimizers.adam import AdamState
 from shared.cases import Bad, Case, Mutant
 from shared.cases.optimizers import descent, torch_run
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-2}  # at eps = 1e-8 nobody sees where it is added

@@ -14,7 +14,7 @@ from shared.cases.optimizers import (
     run,
     tensorflow_run,
     torch_oracle,
-)  # fmt: skip
+)
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-2}  # gradients shrink: at a β₂ near 1 v would never fall

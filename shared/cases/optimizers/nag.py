@@ -15,7 +15,7 @@ from shared.cases.optimizers import (
     run,
     tensorflow_run,
     torch_oracle,
-)  # fmt: skip
+)
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"mu": 0.8}

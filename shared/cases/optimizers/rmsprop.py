@@ -6,16 +6,7 @@ import numpy as np
 
 from numpy_impl.optimizers.rmsprop import RMSPropState
 from shared.cases import Bad, Case, Mutant
-from shared.cases.optimizers import (
-    DECAY,
-    POSITIVE,
-    bad_calls,
-    descent,
-    nasty_runs,
-    optax_run,
-    resumed,
-    torch_oracle,
-)  # fmt: skip
+from shared.cases.optimizers import DECAY, POSITIVE, bad_calls, descent, nasty_runs, optax_run, resumed, torch_oracle
 
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"rho": 0.8, "eps": 1e-2}  # at ε = 1e-8 nobody sees where it is added

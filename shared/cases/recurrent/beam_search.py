@@ -7,7 +7,7 @@ from numpy_impl.recurrent.beam_search import Beam, Decoded
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import decoder, seq2seq
 from shared.cases.recurrent.seq2seq import at_the_end
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"S": 1, "T": 1, "N": 1, "V": 1, "K": 3, "D": 1, "A": 1, "half": 1}
 

@@ -9,7 +9,7 @@ from numpy_impl.recurrent.bidirectional import BidirectionalParams
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import _oracles, gru, lstm, rnn, stacked
 from shared.cases.recurrent._oracles import some_mask
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1}
 

@@ -10,7 +10,7 @@ from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import attention
 from shared.cases.recurrent._oracles import glorot
 from shared.cases.recurrent.gru import swapped
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"T": 1, "S": 1, "N": 0, "K": 1, "D": 1, "H": 1, "E": 1, "A": 1}
 CONTEXTS = ("init", "concat", "attention")

@@ -9,7 +9,7 @@ from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import _oracles
 from shared.cases.recurrent._oracles import glorot, some_mask
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1}
 BEFORE = {"reset_after": False}

@@ -11,7 +11,7 @@ from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import decoder
 from shared.cases.recurrent._oracles import glorot
 from shared.cases.recurrent.gru import both_biases, swapped
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"S": 1, "T": 1, "N": 0, "V": 1, "K": 1, "D": 1, "A": 1, "half": 1}
 

@@ -7,7 +7,7 @@ from numpy_impl.recurrent.lstm import LSTMState
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import _oracles, gru, lstm, rnn
 from shared.cases.recurrent._oracles import some_mask
-from shared.comparing import RUN
+from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1}
 TORCH = {"RNNParams": rnn.torch_rnn, "GRUParams": gru.torch_gru, "LSTMParams": lstm.torch_lstm}

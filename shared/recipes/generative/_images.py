@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from PIL import Image
 
-from shared import atomic
+from shared import files
 from shared.pictures import RIGHT, STYLES
 
 GAP = 2  # pixels between two images
@@ -78,7 +78,7 @@ def save_gif(pictures: Sequence[np.ndarray], path: Path, milliseconds: int) -> P
     durations = [milliseconds] * (len(frames) - 1) + [10 * milliseconds]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return atomic.write(path, buffer.getvalue())
+    return files.write(path, buffer.getvalue())
 
 
 class PCA:

@@ -1,0 +1,134 @@
+"""Answering, for one algorithm, the five questions: do the columns agree with each other, with finite
+differences and with an independent oracle, do the mutants die, and are the nasty cases survived?"""
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import optree
+
+from shared import backends
+from shared.cases import Bad, Case, cotangents, in_dtype
+from shared.checking import golden
+from shared.differences import Difference, Mismatch, difference, flatten
+
+
+class Answer(NamedTuple):
+    """What a column computed: outputs and gradients by leaf name (no gradients where the case has none)."""
+
+    outputs: dict[str, np.ndarray]
+    grads: dict[str, np.ndarray]
+
+
+def answer(backend: str, path: str, case: Case, module: ModuleType | None = None) -> Answer:
+    """Runs a case in one column. module: another implementation than the column's own, such as a mutant."""
+    adapter = backends.get(backend)
+    module = module or backends.module(backend, path)
+    args = backends.to_backend(backend, case.args)
+    if not case.grad:
+        outputs = call(backend, module, case.function, args, case.static)
+        return Answer(flatten(backends.to_numpy(backend, outputs), "outputs"), {})
+
+    def along(outputs):
+        dtyped = optree.tree_map(lambda x: np.asarray(x, case.dtype), cotangents(backends.to_numpy(backend, outputs)))
+        return backends.to_backend(backend, dtyped)
+
+    outputs, grads = adapter.vjp(getattr(module, case.function), args, case.static, along)
+    as_numpy = backends.to_numpy(backend, (outputs, grads))
+    return Answer(flatten(as_numpy[0], "outputs"), flatten(as_numpy[1], "grads"))
+
+
+def call(backend: str, module: ModuleType, function: str | Callable, args, static):
+    """Outputs of a public function, or of a driver `function(module, *args, **static)`."""
+    if callable(function):
+        return backends.get(backend).call(function, (module, *args), static)
+    return backends.get(backend).call(getattr(module, function), args, static)
+
+
+def expected(path: str, case: Case) -> Answer:
+    """What the oracle says, in float64: asked live where PyTorch is installed, else read from the fixture."""
+    if "torch" not in backends.installed():
+        return Answer(*golden.read(path, case))
+    return from_oracle(case)
+
+
+def from_oracle(case: Case) -> Answer:
+    exact = in_dtype(case, "float64")
+    if not case.grad:
+        outputs = exact.oracle(*exact.args, **exact.static)
+        return Answer(flatten(_arrays(outputs), "outputs"), {})
+    torch = backends.get("torch")
+    args = backends.convert(exact.args, torch.array, "numpy")
+
+    def along(outputs):
+        return optree.tree_map(torch.array, cotangents(_arrays(outputs)))
+
+    outputs, grads = torch.vjp(exact.oracle, args, exact.static, along)
+    return Answer(flatten(_arrays(outputs), "outputs"), flatten(_arrays(grads), "grads"))
+
+
+def second_opinions(case: Case) -> dict[str, dict[str, np.ndarray]]:
+    """The outputs of every further oracle whose library is installed, by the library's name."""
+    answers = {}
+    for library, oracle in case.second.items():
+        if importlib.util.find_spec(library):
+            outputs = oracle(*case.args, **case.static)
+            answers[library] = flatten(_arrays(outputs), "outputs")
+    return answers
+
+
+def compare(got: Answer, wanted: Answer, dtype: str | None = None) -> tuple[Difference, Difference]:
+    """The worst differences of outputs and of gradients; Mismatch if the trees differ."""
+    return difference(got.outputs, wanted.outputs, dtype), difference(got.grads, wanted.grads, dtype)
+
+
+def finite_differences(path: str, case: Case, module: ModuleType | None = None) -> tuple[Answer, Answer]:
+    """NumPy's hand-written gradient and its central-difference estimate, both as `grads` of an Answer."""
+    from shared.backends import numpy_backend as numpy
+
+    fn = getattr(module or backends.module("numpy", path), case.function)
+    fn = inspect.unwrap(fn)  # a step to either side may leave the range that the boundary check allows
+    args = backends.to_backend("numpy", case.args)
+    outputs, differentiate = numpy.forward(fn, args, case.static)
+    along = cotangents(outputs)
+    leaves, tree = optree.tree_flatten(args)
+    weights = [np.asarray(w) for w in optree.tree_leaves(along)]
+
+    def value():
+        ys = optree.tree_leaves(numpy.call(fn, tree.unflatten(leaves), case.static))
+        return sum(np.sum(w * y) for w, y in zip(weights, ys, strict=True))
+
+    estimates = []
+    for i, leaf in enumerate(leaves):
+        if not backends.is_float(leaf):
+            continue
+        estimate = np.empty_like(leaf)
+        for index in np.ndindex(leaf.shape):
+            sides = []
+            step = 1e-5 * max(1.0, abs(leaf[index]))
+            for sign in (1, -1):
+                leaves[i] = leaf.copy()
+                leaves[i][index] += sign * step
+                sides.append(value())
+            estimate[index] = (sides[0] - sides[1]) / (2 * step)
+        leaves[i] = leaf
+        estimates.append(estimate)
+    by_hand = flatten(differentiate(along), "grads")
+    return Answer({}, by_hand), Answer({}, dict(zip(by_hand, estimates, strict=True)))
+
+
+def refusal(backend: str, path: str, bad: Bad) -> str:
+    """The message of the ValueError that a bad input raises; Mismatch if it raises none."""
+    module = backends.module(backend, path)
+    try:
+        call(backend, module, bad.function, backends.to_backend(backend, bad.args), bad.static)
+    except ValueError as error:
+        return str(error)
+    raise Mismatch(f"{bad.function} took a bad input without a ValueError (expected one about {bad.says!r})")
+
+
+def _arrays(tree):
+    return optree.tree_map(lambda x: x.detach().numpy() if hasattr(x, "detach") else np.asarray(x), tree)

@@ -1,0 +1,71 @@
+"""Writing the golden vectors: the oracles are asked anew, and the NumPy column is traced (see `golden`)."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from shared import files
+from shared.cases import Case, cotangents, main_cases, nasty_cases, of
+from shared.checking import golden
+from shared.checking.answers import from_oracle
+from shared.checking.golden import TRACE, arguments
+from shared.comparing import aligning, walks
+
+LARGEST = 1000  # elements: a port is not debugged by eye on more
+
+
+def build(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors and the metadata of one algorithm's fixture, asked of the oracles anew."""
+    tensors, about = {}, {}
+    main = main_cases(path)
+    for case in main + nasty_cases(path):
+        result = from_oracle(case)
+        groups = [arguments(case), result.outputs, result.grads]
+        if case.grad:
+            outputs = list(result.outputs.values())
+            groups.append(dict(zip((f"cotangents{k[7:]}" for k in result.outputs), cotangents(outputs), strict=True)))
+        for group in groups:
+            tensors |= {f"{case.label}/{leaf}": np.array(x, order="C") for leaf, x in group.items()}
+        if case.label in about:
+            raise ValueError(f"{path} has two cases called {case.label!r}: give one another name")
+        function = case.function if isinstance(case.function, str) else case.function.__name__
+        about[case.label] = {"function": function, "static": case.static, "gradients": case.grad}
+        about[case.label] |= {"tolerance": case.tolerance, "dtype": case.dtype}
+        if case in main:
+            steps = trace(path, case)
+            about[case.label]["trace"] = list(steps)
+            tensors |= {f"{case.label}/{TRACE}{name}": x for name, x in steps.items()}
+    metadata = {
+        "algorithm": path,
+        "oracle": " ".join(of(path).__doc__.split()),
+        "equations": json.dumps(walks.equations(path), ensure_ascii=False),
+        "cases": json.dumps(about, default=str),
+        "versions": json.dumps({name: version(name) for name in ("numpy", "torch")}),
+    }
+    return tensors, metadata
+
+
+def trace(path: str, case: Case) -> dict[str, np.ndarray]:
+    """What the NumPy column computes on the way forward, in the order of execution, by `<equations>/<name>/<step>`.
+
+    `2+3/f/step 1`, `1/m/step 2, leaf W`, `6/logits`. Of a name that is computed twice at one place the last counts.
+    """
+    rows = aligning.align({"numpy": walks.walk(walks.column("numpy", path), case).events})
+    found = {}
+    for row in rows:
+        array = row.cells["numpy"].array
+        if not row.through and array.size <= LARGEST:
+            place = "+".join(map(str, row.equations)), row.name, ", ".join(row.when)
+            found["/".join(filter(None, place))] = np.array(array, order="C")
+    return found
+
+
+def write(path: str) -> Path:
+    """Asks the oracles and writes the fixture, atomically."""
+    tensors, metadata = build(path)
+    target = golden.file(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return files.write(target, save(tensors, metadata))

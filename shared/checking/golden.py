@@ -1,0 +1,49 @@
+"""Golden vectors: `shared/fixtures/<path>.safetensors`, what the oracles answered, for columns and ports that
+are tested where the oracles are not installed.
+
+Every tensor's name is `<case label>/<leaf>`: leaves of `args`, `static` in the metadata, `outputs`, `cotangents`
+and `grads`; and, of the main cases, `trace/<equations>/<name>/<step>`, what the lines of an equation compute on the
+way. The metadata is JSON: equations, oracle, versions, and by case tolerance, static arguments and the order of the
+trace. shared/fixtures/README.md has all that a reader in another language needs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from shared import catalogue
+from shared.cases import Case
+from shared.differences import Mismatch, difference, flatten
+
+TRACE = "trace/"
+
+
+def file(path: str) -> Path:
+    return catalogue.ROOT / "shared" / "fixtures" / f"{path}.safetensors"
+
+
+def load(path: str) -> dict[str, np.ndarray]:
+    """Every tensor of a fixture by name; ValueError if there is no fixture."""
+    if not file(path).exists():
+        raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
+    with safe_open(file(path), framework="numpy") as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
+def read(path: str, case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Outputs and gradients of one case as the oracle gave them. Mismatch if the case has changed since."""
+    prefix = f"{case.label}/"
+    stored = {name.removeprefix(prefix): x for name, x in load(path).items() if name.startswith(prefix)}
+    args = arguments(case)
+    outdated = f"the fixture of {path} is not of the case {case.label!r} as it is now: run `make fixtures`"
+    if not set(args) <= set(stored):
+        raise Mismatch(outdated)
+    if difference({k: stored[k] for k in args}, args).error > 1e-6:  # a float32 replay rounds its arguments
+        raise Mismatch(outdated)
+    return tuple({k: v for k, v in stored.items() if k.startswith(group)} for group in ("outputs", "grads"))
+
+
+def arguments(case: Case) -> dict[str, np.ndarray]:
+    """The numbers among the arguments, by name: strings and None are in no tensor file."""
+    return {name: x for name, x in flatten(case.args, "args").items() if x.dtype.kind in "fiub"}

@@ -1,0 +1,77 @@
+"""`triptych port`, which writes the file of a port, and `triptych check ... --impl`, which checks it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared import cases, catalogue
+
+
+def port(
+    algo: Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")],
+    to: Annotated[str, typer.Option(help="the array library: jax, mlx, cupy, tinygrad, numpy, or any other name")],
+    out: Annotated[Path | None, typer.Option(help="the file to write; <algorithm>_<library>.py if left out")] = None,
+):
+    """Write the file to fill in for a port to another array library: specification, signatures, equations.
+
+    An existing file is never written over.
+
+    Examples: triptych port lstm --to jax · triptych port adam --to mlx --out my_adam.py
+    """
+    from shared.porting import scaffold
+
+    path = catalogue.find(algo)
+    if not to.replace(".", "_").isidentifier():
+        raise ValueError(f"--to is {to!r}, expected the name of a Python library, such as jax")
+    file = out or Path(f"{path.split('/')[-1]}_{to.replace('.', '_')}.py")
+    text = scaffold.write(path, to)
+    try:
+        with file.open("x", encoding="utf-8") as new:  # x: a file that is there stays as it is
+            new.write(text)
+    except FileExistsError:
+        raise ValueError(f"'{file}' is there already and stays as it is; --out names another file") from None
+    print(f"{file}: {text.count('raise NotImplementedError(')} functions to write")
+    print(f"then: triptych check {path} --impl {file}")
+
+
+def check_port(path: str, file: Path, labels: list[str], dtype: str, timeout: float, as_json: bool):
+    """What `triptych check PATH --impl FILE` does. Exit status 1 if anything is wrong with the port."""
+    from shared.porting import runner
+
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"--dtype is {dtype!r}, expected float64 or float32")
+    for label in labels:
+        cases.find_case(path, label)
+    with Console(stderr=True).status(f"checking {file}"):
+        report = runner.check(path, file, labels, dtype, timeout)
+    if as_json:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        show(report, Path(file).name)
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def show(report: dict, name: str):
+    """Prints what was right, then the finding or that there is none."""
+    console = Console()
+    if report["cases"]:
+        table = Table(title=f"{name}, {report['library']}: relative errors")
+        table.add_column("case", overflow="fold")
+        for heading in ("outputs", "gradients"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for case in report["cases"]:
+            table.add_row(case["case"], _error(case["outputs"]), _error(case["gradients"]))
+        console.print(table)
+    if report["ok"]:
+        print(f"{name}: {report['path']} is right in {len(report['cases'])} cases (gradients: {report['gradients']})")
+    else:
+        print(f"{name}: {report['finding']['line'].removeprefix(f'{name}: ')}")
+
+
+def _error(value: float | None) -> str:
+    return "–" if value is None else "0" if value == 0 else f"{value:.0e}"

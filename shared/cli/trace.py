@@ -1,0 +1,168 @@
+"""`triptych trace`: what every tagged line computed, column beside column."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from shared import backends, cases, catalogue
+
+
+def trace(
+    algo: Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")],
+    columns: Annotated[
+        str, typer.Option("--backends", help="numpy,torch for these two; all installed if left out")
+    ] = "",
+    case: Annotated[str, typer.Option(help="the label of a case; the first one if left out")] = "",
+    impl: Annotated[Path | None, typer.Option(help="a port, as one more column beside NumPy")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="seconds that the port may take")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object with every row")] = False,
+):
+    """Show what every line with an equation's number computes, step by step, in each column on the same input.
+
+    The first line that differs is named, and the exit status is 1 if there is one. NumPy's hand-written backward
+    comes last, by the equations that it differentiates.
+
+    Examples: triptych trace lstm · triptych trace adam --backends numpy,torch · triptych trace lstm --impl my_lstm.py
+    """
+    path = catalogue.find(algo)
+    names = [name for name in re.split(r"[ ,]+", columns) if name]
+    names = names or (["numpy"] if impl else list(backends.installed()))
+    for name in names:
+        backends.get(name)
+    if impl:
+        from shared.porting import runner
+
+        report = runner.trace(path, impl, names, case or None, timeout)
+    else:
+        from shared.comparing import walks
+
+        chosen = cases.find_case(path, case or None)
+        report = walks.report(path, chosen, {name: walks.column(name, path) for name in names})
+    if as_json:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        show(report, _console())
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def show(report: dict, console: Console):
+    """Prints a report of `comparing.walks`, as many values in each column as the width allows."""
+    if "finding" in report:  # the port could not be traced at all
+        return console.print(report["finding"], markup=False, highlight=False, soft_wrap=True)
+    table = _Table(report, console.width)
+    console.print(f"{report['path']}, case {report['case']!r}: what each tagged line computes", highlight=False)
+    before = None
+    console.print(table.line("", "", "", report["columns"], "apart", style="bold"))
+    for row in report["rows"]:
+        block = row["through"], row["function"], row["call"], row["step"], row["leaf"]
+        if block != before:
+            console.print(Text(_heading(row), style="cyan"))
+            before = block
+        console.print(table.row(row, first=report["first"] is not None and row is report["rows"][report["first"]]))
+    used = {n for row in report["rows"] for n in row["equations"]}
+    for number, text in report["equations"].items():
+        if int(number) in used:
+            console.print(Text(f"({number})  {text}", style="dim"), soft_wrap=True)
+    for name, error in report["stopped"].items():
+        console.print(f"{name} stopped: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(verdict(report), markup=False, highlight=False, soft_wrap=True)
+
+
+def verdict(report: dict) -> str:
+    """One line: the first row that differs, or how many agree how well."""
+    rows = [row for row in report["rows"] if row["difference"] is not None]
+    if report["first"] is None:
+        worst = max((float(row["difference"]) for row in rows), default=0)
+        alone = len(report["rows"]) - len(rows)
+        more = f"; {alone} that only one column has" if alone else ""
+        return f"{len(rows)} values agree, largest difference {worst:.0e} (allowed {report['tolerance']:.0e}){more}"
+    row = report["rows"][report["first"]]
+    shapes = {tuple(cell["shape"]) for cell in row["columns"].values()}
+    what = f"shapes {' and '.join(map(str, shapes))}" if len(shapes) > 1 else _by_how_much(row, report["tolerance"])
+    lines = ", ".join(f"{name} line {cell['line']}" for name, cell in row["columns"].items())
+    return f"the first difference is in {row['place']}: {what} ({lines})"
+
+
+def _by_how_much(row: dict, allowed: float) -> str:
+    return f"relative difference {float(row['difference']):.1e}, allowed {allowed:.0e}"
+
+
+def _heading(row: dict) -> str:
+    return ", ".join(
+        filter(None, [row["function"] + (" (gradients, by hand)" if row["through"] else ""), row["when"]])
+    )
+
+
+class _Table:
+    """Column widths for one report: tag, name and shape as wide as needed, what is left is shared by the values."""
+
+    def __init__(self, report: dict, width: int):
+        rows = report["rows"]
+        self.columns = report["columns"]
+        self.tag = max([cell_len(self.numbers(row)) for row in rows] or [0])
+        self.name = min(max([cell_len(row["name"]) for row in rows] or [0]), 16)
+        self.shape = max([cell_len(self.dims(row)) for row in rows] or [0])
+        self.last = 5
+        left = width - self.tag - self.name - self.shape - self.last - 6
+        self.each = max(left // len(self.columns) - 2, 9)
+
+    def numbers(self, row: dict) -> str:
+        return ("∂" if row["through"] else "") + " ".join(f"({n})" for n in row["equations"])
+
+    def dims(self, row: dict) -> str:
+        return "×".join(map(str, next(iter(row["columns"].values()))["shape"])) or "scalar"
+
+    def row(self, row: dict, first: bool) -> Text:
+        cells = [row["columns"].get(name) for name in self.columns]
+        difference = "" if row["difference"] is None else _error(row["difference"])
+        style = "bold red" if row["differs"] else ""
+        texts = [self.values(cell) for cell in cells]
+        return self.line(
+            self.numbers(row), row["name"], self.dims(row), texts, difference, style, "◀" if first else ""
+        )
+
+    def values(self, cell: dict | None) -> str:
+        """As many numbers as there is room for, `…` where there are more."""
+        if cell is None:
+            return "–"
+        size = 1
+        for n in cell["shape"]:
+            size *= n
+        text = ""
+        for i, value in enumerate(cell["values"]):
+            more = f"{text} {_number(value)}".strip()
+            ellipsis = " …" if i + 1 < size else ""
+            if cell_len(more + ellipsis) > self.each:
+                return f"{text} …" if text else more
+            text = more
+        return f"{text} …" if size > len(cell["values"]) else text or "(empty)"
+
+    def line(self, tag, name, shape, cells, difference, style="", mark="") -> Text:
+        fixed = zip((tag, name, shape), (self.tag, self.name, self.shape), strict=True)
+        left = " ".join(set_cell_size(text, width) for text, width in fixed)
+        middle = "  ".join(set_cell_size(cell, self.each) for cell in cells)
+        return Text(f" {left}  {middle}  {difference:>{self.last}}{mark}".rstrip(), style=style, no_wrap=True)
+
+
+def _number(value) -> str:
+    if isinstance(value, str | bool):
+        return str(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value: .4f}" if 1e-3 <= abs(value) < 1e3 else "0" if value == 0 else f"{value: .1e}"
+
+
+def _error(value) -> str:
+    return "0" if value == 0 else f"{float(value):.0e}"
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=130)

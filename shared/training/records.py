@@ -1,0 +1,81 @@
+"""What has been recorded on disk: benchmarks (bench*.json) and training runs (train/ and demo/)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from shared import backends, catalogue
+from shared.training import checkpoints
+from shared.training.loop import CHECKPOINT, RESULT
+
+CURVE = "loss.png"  # drawn anew on the page
+
+
+class Run(NamedTuple):
+    """A training run: its record, the loss of every step (empty if the checkpoint is gone), its pictures."""
+
+    record: dict[str, Any]
+    loss: np.ndarray
+    pictures: list[Path]
+
+
+class Series(NamedTuple):
+    """Runs of one budget, seed and number of steps, one per backend."""
+
+    title: str
+    runs: list[Run]
+
+
+def benchmarks(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Results of `triptych bench --json` by algorithm; of two for the same, the newer file's."""
+    found: dict[tuple, dict[str, Any]] = {}
+    for file in sorted(folder.glob("bench*.json"), key=lambda file: file.stat().st_mtime):
+        try:
+            results = json.loads(file.read_text())
+            found |= {(r["algorithm"], r["benchmark"], r["backend"]): r for r in results}
+        except (json.JSONDecodeError, TypeError, KeyError) as error:
+            raise ValueError(f"'{file}' is not what `triptych bench --json` prints: {error}") from error
+    by_path: dict[str, list[dict[str, Any]]] = {}
+    for (path, *_), result in found.items():
+        by_path.setdefault(path, []).append(result)
+    return by_path
+
+
+def series(folder: Path, path: str) -> list[Series]:
+    """The training runs of one algorithm, on each of its tasks; of two alike, the one in train/."""
+    found: dict[tuple, dict[str, Run]] = {}
+    for recipe in catalogue.recipes_of(path):
+        for run in (*runs(folder / "demo", recipe), *runs(folder / "train", recipe)):
+            key = tuple(str(run.record.get(name)) for name in ("budget", "steps", "seed", "dtype", "data"))
+            found.setdefault((recipe, *key), {})[run.record["backend"]] = run
+    return [
+        Series(_title(path, *key), [alike[b] for b in backends.NAMES if b in alike])
+        for key, alike in sorted(found.items())
+    ]
+
+
+def _title(path: str, recipe: str, budget: str, steps: str, seed: str, *_: str) -> str:
+    task = recipe.removeprefix(path).strip("_")
+    return f"{f'{task}, ' if task else ''}{budget} budget, {int(steps):,} steps, seed {seed}"
+
+
+def runs(folder: Path, recipe: str) -> Iterator[Run]:
+    """The finished runs of one recipe; ValueError if a record is damaged."""
+    for file in sorted((folder / recipe).glob(f"*/{RESULT}")):
+        try:
+            record = json.loads(file.read_text())
+            record["backend"], record["steps"], record["metrics"]
+        except (json.JSONDecodeError, TypeError, KeyError) as error:
+            raise ValueError(f"'{file}' is not the record of a training run: {error}") from error
+        pictures = sorted(p for p in file.parent.iterdir() if p.suffix in (".png", ".gif") and p.name != CURVE)
+        yield Run(record, _loss(file.parent / CHECKPOINT), pictures)
+
+
+def _loss(file: Path) -> np.ndarray:
+    try:
+        return checkpoints.read(file).history["loss"]
+    except (ValueError, KeyError):
+        return np.empty(0)

@@ -1,0 +1,197 @@
+"""The laws of the house, read off the source: three trees of the same files, names, signatures and docstrings;
+every equation tagged; nothing above the low-level operations of a framework."""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+
+import pytest
+
+from shared import catalogue
+
+COLUMNS = ("numpy", "torch", "tf")
+PATHS = catalogue.paths()
+EQUATION = re.compile(r"\((\d+)\)")
+# Names that do a layer's work at one stroke; a column is written from what is below them.
+FORBIDDEN = {
+    "torch.nn", "torch.optim", "torch.distributions", "torch.compile", "torch.jit", "torch.softmax",
+    "torch.log_softmax", "torch.conv1d", "torch.conv2d", "torch.conv_transpose2d", "torch.lstm", "torch.lstm_cell",
+    "torch.gru", "torch.gru_cell", "torch.rnn_tanh", "torch.rnn_tanh_cell", "torch.batch_norm", "torch.layer_norm",
+    "torch.dropout", "torch.relu", "torch.selu", "torch.celu", "torch.prelu", "torch.max_pool2d", "torch.avg_pool2d",
+    "torch.cosine_similarity", "torch.bernoulli", "torch.rand", "torch.randn", "torch.embedding",
+    "tf.nn", "tf.keras", "tf.function", "tf.compat", "tf.raw_ops", "tf.random", "tf.train", "tf.estimator",
+    "np.random.seed", "np.random.rand", "np.random.randn",
+}  # fmt: skip
+IMPORTS = {
+    "numpy": {"numpy", "numpy_impl"},
+    "torch": {"torch", "torch_impl", "numpy.random"},
+    "tf": {"tensorflow", "tf_impl", "numpy.random"},
+}
+ANYWHERE = {"collections", "functools", "itertools", "jaxtyping", "math", "optree", "typing"}
+HELPERS = {"shared.support.shapes", "shared.support.blocks", "shared.support.erfc"}
+
+
+def tree(column, path):
+    return ast.parse(catalogue.source(column, path).read_text())
+
+
+def definitions(column, path):
+    """Public functions and classes by name, in order."""
+    nodes = (n for n in tree(column, path).body if isinstance(n, ast.FunctionDef | ast.ClassDef))
+    return {n.name: n for n in nodes if not n.name.startswith("_")}
+
+
+def comments(column, path):
+    """(line, text) of every comment."""
+    text = catalogue.source(column, path).read_text()
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [(t.start[0], t.string) for t in tokens if t.type == tokenize.COMMENT]
+
+
+def equations(path):
+    """The numbers of the equations in the specification: at the end of an indented line, before any remark."""
+    doc = ast.get_docstring(tree("numpy", path)).split("\nShapes:")[0]
+    return {int(n) for n in EQUATION.findall(doc)}
+
+
+def tags(column, path):
+    """(line, numbers) of computing and of differentiating tags."""
+    forward, through = [], []
+    for line, text in comments(column, path):
+        numbers = {int(n) for n in EQUATION.findall(text)}
+        (through if text.startswith("# through") else forward).append((line, numbers))
+    return forward, through
+
+
+@pytest.mark.parametrize("column", COLUMNS[1:])
+def test_the_trees_hold_the_same_files(column):
+    files = [
+        sorted(f.relative_to(root).as_posix() for f in root.rglob("*.py"))
+        for root in (catalogue.ROOT / "numpy_impl", catalogue.ROOT / f"{column}_impl")
+    ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS[1:])
+def test_names_and_signatures_are_the_same(path, column):
+    ours, theirs = definitions("numpy", path), definitions(column, path)
+    assert [name for name in ours if not name.endswith("_backward")] == list(theirs)
+    for name, node in theirs.items():
+        if isinstance(node, ast.ClassDef):
+            assert ast.unparse(node) == ast.unparse(ours[name])
+        else:
+            for part in ("args", "returns", "decorator_list"):
+                one, other = getattr(ours[name], part), getattr(node, part)
+                unparse = lambda x: [ast.unparse(i) for i in x] if isinstance(x, list) else ast.unparse(x)
+                assert unparse(one) == unparse(other), f"{name}: {part}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_docstrings_are_the_same_and_complete(path, column):
+    doc = ast.get_docstring(tree(column, path))
+    assert doc == ast.get_docstring(tree("numpy", path))
+    for section in ("Shapes:", "Units:", "Variant:", "Raises:", "Reference:"):
+        assert f"\n{section}" in doc, f"{section} is missing"
+    numbers = equations(path)
+    assert numbers == set(range(1, len(numbers) + 1)), "equations are numbered 1, 2, 3, ..."
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_equation_is_tagged(path, column):
+    forward, through = tags(column, path)
+    found = set().union(*(numbers for _, numbers in forward))
+    assert found == equations(path), f"tagged {sorted(found)}, specified {sorted(equations(path))}"
+    assert column == "numpy" or not through
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_has_a_backward_is_tagged_through(path):
+    """Every equation computed in a function that has a hand-written backward is differentiated somewhere."""
+    functions = {n.name: n for n in tree("numpy", path).body if isinstance(n, ast.FunctionDef)}
+    forward, through = tags("numpy", path)
+    differentiable = [f for name, f in functions.items() if f"{name}_backward" in functions]
+    wanted = set().union(
+        *(numbers for line, numbers in forward for f in differentiable if f.lineno <= line <= f.end_lineno)
+    )
+    found = set().union(*(numbers for _, numbers in through))
+    assert wanted <= found, f"no `# through` for {sorted(wanted - found)}"
+
+
+def attributes(node):
+    """`torch.nn.functional.relu` for every dotted name in a syntax tree, and each of its beginnings."""
+    for n in ast.walk(node):
+        if isinstance(n, ast.Attribute):
+            yield ast.unparse(n)
+        if isinstance(n, ast.ImportFrom) and n.module:
+            yield from (f"{n.module}.{alias.name}".replace("tensorflow", "tf") for alias in n.names)
+        if isinstance(n, ast.Import):
+            yield from (alias.name.replace("tensorflow", "tf") for alias in n.names)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_low_level_means_low_level(path, column):
+    used = set(attributes(tree(column, path)))
+    high = {name for name in used for bad in FORBIDDEN if name == bad or name.startswith(f"{bad}.")}
+    assert not high
+    assert not {name for name in used if name.split(".")[0] == "keras"}
+
+
+def test_the_low_level_test_catches_what_it_should():
+    for line in (
+        "import torch.nn.functional as F", "from torch import nn", "y = torch.nn.functional.relu(x)", "tf.nn.relu(x)",
+        "from torch.nn import functional", "opt = torch.optim.Adam(p)", "tf.keras.layers.LSTM(3)",
+    ):  # fmt: skip
+        used = set(attributes(ast.parse(line)))
+        assert any(name == bad or name.startswith(f"{bad}.") for name in used for bad in FORBIDDEN), line
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_file_imports_its_framework_its_siblings_and_few_helpers(path, column):
+    allowed = IMPORTS[column] | ANYWHERE | HELPERS
+    for node in ast.walk(tree(column, path)):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module]
+        for module in modules:
+            assert module in allowed or module.split(".")[0] in allowed - {"numpy.random"}, module
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_file_can_be_held_in_the_head(path, column):
+    code = [line for line in catalogue.source(column, path).read_text().splitlines() if line.strip()]
+    assert len(code) <= 200
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if "/" in p])
+def test_public_functions_begin_with_the_files_name(path):
+    name = path.split("/")[-1]
+    for function, node in definitions("numpy", path).items():
+        if isinstance(node, ast.FunctionDef):
+            assert function == name or function.startswith(f"{name}_")
+
+
+def test_numpy_column_needs_only_its_three_libraries():
+    """In a fresh interpreter that refuses every other installed package, every NumPy file can be imported."""
+    imports = "; ".join(f"import numpy_impl.{path.replace('/', '.')}" for path in PATHS)
+    script = f"""
+import sys
+from importlib.metadata import packages_distributions
+own = {{"numpy_impl", "shared", "numpy", "numpy.libs", "jaxtyping", "wadler_lindig", "optree", "typing_extensions"}}
+for name in set(packages_distributions()) - own - set(sys.modules):
+    sys.modules[name] = None  # importing it is an ImportError, as if it were not there
+{imports}
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=catalogue.ROOT)
+    assert done.returncode == 0, done.stderr

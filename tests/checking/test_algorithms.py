@@ -1,0 +1,138 @@
+"""The five questions, asked of every algorithm there is: a path under numpy_impl is enough to be tested."""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+
+from shared import backends, cases, catalogue
+from shared.cases import in_dtype, tolerance
+from shared.checking import fixtures, golden, mistakes
+from shared.checking.answers import answer, compare, expected, finite_differences, refusal, second_opinions
+from shared.differences import FINITE, Difference, difference
+
+PATHS = catalogue.paths()
+COLUMNS = backends.installed()
+each_path = pytest.mark.parametrize("path", PATHS)
+each_column = pytest.mark.parametrize("column", COLUMNS)
+
+
+def agree(found: Difference, allowed: float, label: str):
+    assert found.error <= allowed, f"{label}: {found}, allowed {allowed:.0e}"
+
+
+@each_path
+@each_column
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_column_agrees_with_the_oracle(path, column, dtype):
+    for case in cases.main_cases(path):
+        case = in_dtype(case, dtype)
+        outputs, gradients = compare(answer(column, path, case), expected(path, case), dtype)
+        agree(outputs, tolerance(case), f"{case.label}, outputs")
+        agree(gradients, tolerance(case), f"{case.label}, gradients")
+
+
+@each_path
+def test_columns_agree_with_each_other(path):
+    for case in cases.main_cases(path):
+        answers = {column: answer(column, path, case) for column in COLUMNS}
+        for one, other in itertools.combinations(COLUMNS, 2):
+            found = max(compare(answers[one], answers[other]))
+            agree(found, 2 * tolerance(case), f"{case.label}, {one} against {other}")
+
+
+@each_path
+def test_hand_written_gradient_equals_finite_differences(path):
+    for case in cases.main_cases(path):
+        if case.grad:
+            by_hand, estimated = finite_differences(path, case)
+            agree(difference(by_hand.grads, estimated.grads), FINITE, case.label)
+
+
+@each_path
+def test_other_libraries_agree_with_the_oracle(path):
+    for case in cases.main_cases(path):
+        for library, outputs in second_opinions(case).items():
+            agree(difference(expected(path, case).outputs, outputs), tolerance(case), f"{case.label}, {library}")
+
+
+@each_path
+def test_every_mutant_is_caught(path):
+    survivors = [f.mutant for f in mistakes.all_findings(path) if not f.caught]
+    assert not survivors, f"not caught: {survivors}"
+
+
+@each_path
+def test_there_are_enough_mutants(path):
+    wanted = {"recurrent/lstm": 15, "optimizers/adam": 8}.get(path, 6)
+    assert len(cases.mutants(path)) >= wanted
+
+
+@each_path
+@each_column
+def test_nasty_cases_are_survived(path, column):
+    for case in cases.nasty_cases(path):
+        found = max(compare(answer(column, path, case), expected(path, case), case.dtype))
+        agree(found, tolerance(case), case.label)
+
+
+@each_path
+@each_column
+def test_bad_input_is_refused(path, column):
+    for bad in cases.bad_inputs(path):
+        message = refusal(column, path, bad)
+        assert re.search(bad.says, message), f"{bad.function} says {message!r}, expected {bad.says!r}"
+
+
+@each_path
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_any_shape(path, data):
+    """Sizes 1, odd and empty ones: every column against the oracle, or, without it, NumPy against differences."""
+    smallest = cases.of(path).SMALLEST
+    sizes = {name: data.draw(st.integers(least, least + 4), label=name) for name, least in smallest.items()}
+    for case in cases.main_cases(path, **sizes):
+        answers = {column: answer(column, path, case) for column in COLUMNS}
+        allowed = 10 * tolerance(case)
+        if "torch" in COLUMNS:
+            wanted = expected(path, case)
+        else:
+            wanted = answers["numpy"]
+            if case.grad and sum(np.size(x) for x in wanted.grads.values()) < 100:
+                by_hand, estimated = finite_differences(path, case)
+                agree(difference(by_hand.grads, estimated.grads), FINITE, case.label)
+        for column in COLUMNS:
+            agree(max(compare(answers[column], wanted, "float64")), allowed, f"{case.label} {sizes}, {column}")
+
+
+@each_path
+def test_fixture_is_what_the_columns_compute(path):
+    """Read as a port in another language would: with the safetensors library and nothing of ours."""
+    with safe_open(golden.file(path), framework="numpy") as fixture:
+        about = json.loads(fixture.metadata()["cases"])
+        for case in cases.main_cases(path):
+            assert about[case.label]["tolerance"] == case.tolerance
+            got = answer("numpy", path, case)
+            for leaf, array in {**got.outputs, **got.grads}.items():
+                stored = fixture.get_tensor(f"{case.label}/{leaf}")
+                agree(difference({leaf: array}, {leaf: stored}), tolerance(case), case.label)
+
+
+@pytest.mark.parametrize("path", PATHS if "torch" in COLUMNS else [])
+def test_fixture_equals_its_regeneration(path):
+    tensors, metadata = fixtures.build(path)
+    about, stored = json.loads(metadata["cases"]), golden.load(path)
+    assert set(stored) == set(tensors), "run `make fixtures`"
+    for name, tensor in tensors.items():
+        # Small numbers on the way come from large ones; an ill-conditioned case says so by its own tolerance, and
+        # its last digits change with the number of threads that an oracle sums with.
+        usual = 1e-9 if f"/{golden.TRACE}" in name else 1e-12
+        allowed = max(usual, about[name.split("/")[0]]["tolerance"])
+        agree(difference({name: stored[name]}, {name: tensor}), allowed, "run `make fixtures`")
+    with safe_open(golden.file(path), framework="numpy") as fixture:
+        assert fixture.metadata()["cases"] == metadata["cases"], "run `make fixtures`"
