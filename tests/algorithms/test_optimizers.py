@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 import optree
 import pytest
+from runs import train
 
 from shared import backends, catalogue
 from shared.data.mnist import as_rows, load_digits
 from shared.differences import difference, flatten
 from shared.recipes import INIT, SHUFFLE
-from shared.training.loop import train
 from shared.training.race import race
 
 PATHS = [path for path in catalogue.paths() if path.startswith("optimizers/")]

@@ -1,6 +1,5 @@
 """Training as a whole: every recipe on every installed backend, kills, Ctrl-C, wrong input, agreement."""
 
-import functools
 import json
 import os
 import random
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from runs import train
 from sklearn.linear_model import LogisticRegression
 
 from shared import backends, catalogue, recipes
@@ -24,10 +24,10 @@ from shared.data.mnist import load_digits
 from shared.differences import difference, flatten
 from shared.recipes import Budget, Run
 from shared.training import checkpoints, demo, loop
-from shared.training.loop import CHECKPOINT, RESULT, train
+from shared.training.console import ctrl_c
+from shared.training.plan import CHECKPOINT, RESULT
 
 BACKENDS = backends.installed()
-train = functools.partial(train, progress=False)
 
 
 def write_idx(path, array):
@@ -187,7 +187,8 @@ def killed_and_resumed(backend, data, tmp_path, kills, before=""):
     """Kills a run of the MLP that writes a checkpoint after every step, so that kills fall into writing, too."""
     interrupted, whole, steps = tmp_path / "interrupted", tmp_path / "whole", 150
     run = (
-        f"from shared.training.loop import train; {before}\n"
+        f"import sys; sys.path.append({str(catalogue.ROOT / 'tests')!r})\n"
+        f"from runs import train; {before}\n"
         f"run = lambda out, **options: train('mlp', {backend!r}, steps={steps}, data={str(data)!r}, "
         "out=out, progress=False, **options)\n"
     )
@@ -230,7 +231,7 @@ def test_a_killed_run_resumes_to_the_same_bits_when_compiled(backend, small, tmp
 def test_a_failed_run_resumes_to_the_same_bits(backend, path, small, tmp_path, monkeypatch):
     recipe = catalogue.companion("recipes", path)
     batch = recipe.batch
-    arguments = {"name": path, "backend": backend, "steps": 7, "data": small, "out": tmp_path / "parts"}
+    arguments = {"recipe": path, "backend": backend, "steps": 7, "data": small, "out": tmp_path / "parts"}
     with monkeypatch.context() as patch:
         patch.setattr(recipe, "batch", lambda run, data, i: fail() if i == 4 else batch(run, data, i))
         with pytest.raises(Stop):
@@ -268,7 +269,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(small, tmp_path):
 
 def test_the_first_ctrl_c_waits_and_the_second_does_not():
     before = signal.getsignal(signal.SIGINT)  # a background job of a shell ignores the signal
-    with loop._ctrl_c() as pressed:
+    with ctrl_c() as pressed:
         signal.raise_signal(signal.SIGINT)
         assert pressed.is_set()
         with pytest.raises(KeyboardInterrupt):
@@ -305,7 +306,7 @@ def interrupting(batch, at):
 def unfinished(small, tmp_path, monkeypatch):
     """A folder with a run of softmax regression that was stopped after step 2 of 5, and the arguments it had."""
     recipe = catalogue.companion("recipes", "intro/softmax_regression")
-    arguments = {"name": "softmax_regression", "backend": "numpy", "steps": 5, "data": small, "out": tmp_path}
+    arguments = {"recipe": "softmax_regression", "backend": "numpy", "steps": 5, "data": small, "out": tmp_path}
     with monkeypatch.context() as patch:
         patch.setattr(recipe, "batch", interrupting(recipe.batch, 1))
         with pytest.raises(loop.Interrupted):
@@ -326,7 +327,7 @@ def test_an_unfinished_run_is_not_written_over(unfinished):
 
 
 OTHER = {
-    "path": ({"name": "mlp"}, "its path is intro/softmax_regression, expected intro/mlp"),
+    "path": ({"recipe": "mlp"}, "its path is intro/softmax_regression, expected intro/mlp"),
     "budget": ({"budget": "full"}, "its budget is quick, expected full"),
     "seed": ({"seed": 1}, "its seed is 0, expected 1"),
     "steps": ({"steps": 6}, "its steps is 5, expected 6"),
@@ -370,8 +371,11 @@ def test_a_damaged_checkpoint(unfinished, resume):
 
 
 WRONG = {
-    "algorithm": ({"name": "softmax_regresion"}, "did you mean intro/softmax_regression"),
-    "no recipe": ({"name": "losses"}, "losses has no recipe to train by, expected one of intro/linear_regression, "),
+    "algorithm": ({"recipe": "softmax_regresion"}, "did you mean intro/softmax_regression"),
+    "no recipe": (
+        {"recipe": "losses"},
+        "losses has no recipe to train by, expected one of intro/linear_regression, ",
+    ),
     "backend": ({"backend": "jax"}, "backend 'jax' is unknown, expected one of numpy, torch, tf"),
     "budget": ({"budget": "huge"}, "budget 'huge' is unknown, expected one of quick, full"),
     "steps": ({"steps": 0}, "steps is 0, expected at least 1"),
@@ -385,7 +389,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_wrong_input_is_refused_before_any_work(what, small, tmp_path):
     wrong, message = WRONG[what]
-    arguments = {"name": "softmax_regression", "backend": "numpy", "data": small, "out": tmp_path / "out"} | wrong
+    arguments = {"recipe": "softmax_regression", "backend": "numpy", "data": small, "out": tmp_path / "out"} | wrong
     with pytest.raises(ValueError, match=message) as error:
         train(**arguments)
     assert "\n" not in str(error.value)
