@@ -7,7 +7,7 @@
     hs (S, N, E)  the same                               (N, S, E), batch first                  the same
     α (S, N)      the same                               (N, 1, S)                               the same
 
-The models here take no mask: all places are valid. recurrent/embedding has no file like this one, because its W is
+The models here take no mask: all places are valid. recurrent/embedding has no file like this one, because its E is
 the weight of torch.nn.Embedding and of keras.layers.Embedding as it stands.
 """
 
