@@ -1,4 +1,4 @@
-"""Question six for an algorithm: is every line of the way back right by itself? And a case's trace, there and back."""
+"""Question six for an algorithm: is every line of the way back right by itself? And a case's whole trace."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from shared.comparing.way_back import BOUND, Compared, Left
 
 
 def answer(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Over all main cases: the worst difference and where it is; how many lines were compared, which were not and why.
+    """Over all main cases: the worst difference and where it is; how many lines were compared; which not, and why.
 
     "worst" is None where there is nothing to compare.
     """

@@ -1,5 +1,5 @@
-"""What the text of a file says of its statements: which equations they compute (`# (3)`) or go through on the way back
-(`# through (3)`), and which expressions hold their results once they have run."""
+"""What the text of a file says of its statements: which equations they compute (`# (3)`) or go through on the way
+back (`# through (3)`), and which expressions hold their results once they have run."""
 
 import ast
 import io
@@ -58,7 +58,7 @@ def read(file: str, text: str | None = None, *, every: bool = False) -> Source:
             changed = frozenset(map(whole, kept if _changes(node) else [x for x in kept if whole(x) != x]))
             names = {name: compile(name, "<traced>", "eval") for name in (map(whole, kept) if every else kept)}
             through = any(through for through, _ in found)
-            returns = isinstance(node, ast.Return)
+            returns = isinstance(node, ast.Return) and bool(found)
             statement = Statement(numbers, through, function, lines, names, returns, changed)
             statements |= dict.fromkeys(lines, statement)
     return Source(str(file), statements, _caching(tree))

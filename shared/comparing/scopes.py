@@ -158,8 +158,8 @@ def _upwards(frames: list[Frame], at: int | None):
 def by_autodiff(backend: str, path: str, case: Case, known: dict[str, tuple[str, ...]]) -> dict[Key, Auto]:
     """The gradients of all that the functions of a column bind, by its framework's own differentiation.
 
-    Each call of a function that has a backward in NumPy gets its arguments as tensors of their own, so that their
-    gradients are what this call passes back, as a `_backward` returns them.
+    Each call of a function that has a backward in NumPy gets its arguments as tensors of their own, and so does its
+    caller the outputs: their gradients are what a `_backward` returns, and what it is given.
     """
     column = walks.column(backend, path)
     source = reading.read(column.source.file, every=True)
@@ -199,14 +199,14 @@ def _sorted(seen: Observed, known: dict, grads: list[np.ndarray]) -> dict[Key, A
 
 @contextmanager
 def _apart(module, known: dict, apart):
-    """The functions of a module, with arguments that are tensors of their own in each call."""
+    """The functions of a module, with arguments and outputs that are tensors of their own in each call."""
+    own = lambda tree: optree.tree_map(lambda x: apart(x) if backends.is_float(x) else x, tree)
     before = {name: vars(module)[name] for name in known if name in vars(module)}
 
     def separated(function):
         @functools.wraps(function)
         def call(*args, **static):
-            own = optree.tree_map(lambda x: apart(x) if backends.is_float(x) else x, args)
-            return function(*own, **static)
+            return own(function(*own(args), **static))
 
         return call
 

@@ -183,9 +183,8 @@ def _pairings(values: list[Value], found: list[Value]):
         yield numbered[first : first + n][::-1]
     if 1 < n == len(found):
         yield numbered
-    if n == 1 < len(found) == len(values[0].array) if values[0].array.ndim else False:
-        if len({v.array.shape for v in found}) == 1:
-            yield [(1, found[0]._replace(array=np.stack([v.array for v in found])))]
+    if n == 1 < len(found) and {(len(found), *v.array.shape) for v in found} == {values[0].array.shape}:
+        yield [(1, found[0]._replace(array=np.stack([v.array for v in found])))]
     if len(found) == 1 < n and found[0].array.shape[:1] == (n,):
         yield [(t + 1, found[0]._replace(array=found[0].array[t])) for t in reversed(range(n))]
 
