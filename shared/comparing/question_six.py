@@ -5,7 +5,7 @@ from typing import Any
 
 from shared import cases, catalogue
 from shared.cases import Case
-from shared.comparing import aligning, specification, walks, way_back
+from shared.comparing import aligning, backward_lines, specification, walks, way_back
 from shared.comparing.way_back import BOUND, Compared, Left
 
 
@@ -24,7 +24,8 @@ def answer(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
             ran |= found.ran
             left |= {(x.line, x.name): x for x in found.left}
             problems += [f"{case.label}: {found.error}"] if found.error else []
-            problems += [f"{case.label}: {in_words(path, row)}" for row in found.rows if not row.error <= BOUND]
+            wrong = {(x.row.name, x.lines): x for x in reversed(found.rows) if not x.error <= BOUND}
+            problems += [f"{case.label}: {in_words(path, x)}" for x in reversed(wrong.values())]
             if found.worst and (worst is None or found.worst.error > worst[0]):
                 worst = found.worst.error, f"{case.label}: {found.worst.row.place}"
     missing = [x for x in left.values() if x.line not in lines]
@@ -39,7 +40,7 @@ def answer(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
 
 
 def in_words(path: str, found: Compared) -> str:
-    """`through (5), `d_c`, step 3: ...` with the gradient equation that the line breaks."""
+    """The first value of a line that is wrong, in words, with the gradient equation that it breaks."""
     equation = gradient_of(path, found.row.name, found.row.equations)
     broken = f"; it should be {equation}" if equation else ""
     lines = ", ".join(map(str, found.lines))
@@ -51,7 +52,9 @@ def gradient_of(path: str, name: str, through: tuple[int, ...]) -> str:
     bare = re.sub(r"\[[^\]]*\]", "", name)
     meant = {bare, f"d_{bare.rpartition('.')[2].removeprefix('d_')}"}
     told = [g for g in specification.of(path).gradients if set(g.through) & set(through)]
-    hits = [g for g in told if any(meant & set(specification.spelled(n)) for n in g.names)]
+    code = {n for line in backward_lines.of(path) for n in line.names}
+    spelled = lambda n: (n,) if n in code else specification.spelled(n)  # `d_a_n` is no `d_a` where there is a d_a_n
+    hits = [g for g in told if any(meant & set(spelled(n)) for n in g.names)]
     return f"{hits[0].text}   through {' '.join(f'({n})' for n in hits[0].through)}" if hits else ""
 
 

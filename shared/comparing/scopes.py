@@ -83,9 +83,9 @@ def by_hand(numpy: walks.Implementation, case: Case, known: dict[str, tuple[str,
     for order, event in enumerate(back.events):
         key = next((keys[i] for i in _upwards(back.frames, event.frame) if i in keys), None)
         if key is not None:
-            returned = back.frames[event.frame].returned
+            arguments = known[key[0]] if event.frame in keys else ()
             for name, array in event.values.items():
-                named = _named(name, event, returned, known[key[0]])
+                named = _named(name, event, back.frames[event.frame].returned, arguments)
                 _noted(wanted[key][named], event, named, array, order)
     for names in wanted.values():
         for name in list(names):
@@ -107,14 +107,14 @@ def _noted(values: list[Value], event: Event, name: str, array: np.ndarray, orde
 
 
 def _named(name: str, event: Event, returned: list, arguments: tuple[str, ...]) -> str:
-    """A returned value under the name of the argument whose gradient it is, if there is one for each."""
+    """A returned value under the name of the argument whose gradient it is, or under a name of its own."""
     if not name.startswith(RETURNED):
         return name
     values = returned[0] if returned and isinstance(returned[0], tuple) else (None,)
     index, _, rest = name.removeprefix(f"{RETURNED}[").partition("]") if len(name) > len(RETURNED) else ("0", "", "")
-    if len(values) == len(arguments) or name == RETURNED:
+    if arguments and (len(values) == len(arguments) or name == RETURNED):
         return f"return d_{arguments[int(index)]}{rest}"
-    return f"return d_{rest.rpartition('.')[2]}" if rest.startswith(".") else name
+    return f"return d_{rest.rpartition('.')[2]}" if rest.startswith(".") and arguments else name
 
 
 def _pairs(there: Observed, back: Observed, known: dict) -> tuple[dict[int, Key], set[str]]:

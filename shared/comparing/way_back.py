@@ -15,6 +15,7 @@ from shared import backends
 from shared.cases import Case
 from shared.comparing import aligning, reading, walks
 from shared.comparing.scopes import Auto, Hand, Key, Value, by_autodiff, by_hand, twins
+from shared.comparing.tracing import RETURNED
 from shared.differences import Mismatch, difference
 
 BOUND = 1e-10  # relative, per leaf
@@ -69,26 +70,35 @@ def compare(
         known = twins(numpy.module, names, path)
         hand = by_hand(numpy, case, known)
     autos = {name: by_autodiff(name, path, case, known) for name in names}
-    rows, left = [], []
+    rows, left, loose = [], [], []
     calls = {key[0] for key in hand.wanted if key[1] > 1}
     for key, gradients in hand.wanted.items():
         peak = max((_size(v.array) for vs in gradients.values() for v in vs), default=0.0)
         for name, values in _series(gradients).items():
+            if name.startswith(RETURNED):
+                loose += values
+                continue
             found = {column: _partners(name, values, auto.get(key)) for column, auto in autos.items()}
             reasons = {column: x for column, x in found.items() if isinstance(x, str)}
             left += [Left(line, v.function, name, _in_words(reasons)) for v in values for line in v.lines if reasons]
             partners = {column: x for column, x in found.items() if not isinstance(x, str)}
             rows += _rows(key, values, partners, peak, key[0] in calls)
+    lost = [v for v in loose if not any(np.array_equal(v.array, row.row.cells["numpy"].array) for row in rows)]
+    left += [
+        Left(line, v.function, v.name, "what it returns is bound to no `d_` name") for v in lost for line in v.lines
+    ]
+    passed = {line for v in loose for line in v.lines} - {line for v in lost for line in v.lines}
     left += [Left(0, function, "", "its call on the way there cannot be told") for function in hand.unpaired]
-    return _result(rows, left, hand)
+    return _result(rows, left, hand, passed)
 
 
-def _result(rows: list[Compared], left: list[Left], hand: Hand) -> WayBack:
-    unnamed = {line for row in rows for line in row.lines} | {x.line for x in left}
+def _result(rows: list[Compared], left: list[Left], hand: Hand, passed: set[int]) -> WayBack:
+    """passed: lines that return what is compared where it is bound."""
+    unnamed = {line for row in rows for line in row.lines} | {x.line for x in left} | passed
     left = [*left, *(Left(line, "", "", "it runs outside every `_backward` that has a forward function")
                      for line in sorted(hand.ran - unnamed))]  # fmt: skip
-    lost = {x.line for x in left if x.name.removeprefix("return ").startswith("d_")}
-    lines = {line for row in rows for line in row.lines} - lost
+    lost = {x.line for x in left if x.name.removeprefix("return ").startswith(("d_", RETURNED))}
+    lines = ({line for row in rows for line in row.lines} | passed) - lost
     left = [x for x in dict.fromkeys(left) if x.line not in lines]
     error = f"{type(hand.error).__name__}: {hand.error}" if hand.error else ""
     return WayBack(sorted(rows, key=lambda row: row.order), left, lines, hand.ran, error)
@@ -146,7 +156,7 @@ def _partners(name: str, values: list[Value], auto: Auto | None) -> str | Pairin
         return "this function is not called so often"
     returned, name = name.startswith("return "), name.removeprefix("return ")
     if not name.startswith("d_"):
-        return "it defines no gradient: no name d_..."
+        return "a factor or a partial sum: it binds no `d_` name"
     x = name.removeprefix("d_")
     series = list(_candidates(x, auto, returned))
     if not series:
