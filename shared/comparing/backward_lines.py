@@ -6,7 +6,8 @@ from functools import cache
 from typing import NamedTuple
 
 from shared import catalogue
-from shared.comparing import reading
+from shared.comparing import reading, specification
+from shared.comparing.specification import Gradient
 
 OPERATORS = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.MatMult | ast.Pow
 FUNCTIONS = {
@@ -38,6 +39,14 @@ def of(path: str) -> list[Line]:
     """Every simple statement of the file's functions whose names end in `_backward`."""
     text = catalogue.source("numpy", path).read_text()
     return read(text)
+
+
+def equations(path: str, names: set[str], through: set[int]) -> list[Gradient]:
+    """The gradient equations of the specification that define one of these names through one of these numbers."""
+    code = {name for line in of(path) for name in line.names}
+    spelled = lambda n: (n,) if n in code else specification.spelled(n)  # `d_a_n` is no `d_a` where there is a d_a_n
+    told = [g for g in specification.of(path).gradients if set(g.through) & through]
+    return [g for g in told if any(names & set(spelled(name)) for name in g.names)]
 
 
 def read(text: str) -> list[Line]:

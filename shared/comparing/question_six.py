@@ -5,7 +5,7 @@ from typing import Any
 
 from shared import cases, catalogue
 from shared.cases import Case
-from shared.comparing import aligning, backward_lines, specification, walks, way_back
+from shared.comparing import aligning, backward_lines, walks, way_back
 from shared.comparing.way_back import BOUND, Compared, Left
 
 
@@ -51,11 +51,8 @@ def gradient_of(path: str, name: str, through: tuple[int, ...]) -> str:
     """The specification's equation for a gradient of the code, such as `d_params.W_h`, or ""."""
     bare = re.sub(r"\[[^\]]*\]", "", name)
     meant = {bare, f"d_{bare.rpartition('.')[2].removeprefix('d_')}"}
-    told = [g for g in specification.of(path).gradients if set(g.through) & set(through)]
-    code = {n for line in backward_lines.of(path) for n in line.names}
-    spelled = lambda n: (n,) if n in code else specification.spelled(n)  # `d_a_n` is no `d_a` where there is a d_a_n
-    hits = [g for g in told if any(meant & set(spelled(n)) for n in g.names)]
-    return f"{hits[0].text}   through {' '.join(f'({n})' for n in hits[0].through)}" if hits else ""
+    hits = backward_lines.equations(path, meant, set(through))
+    return hits[0].whole if hits else ""
 
 
 def report(path: str, case: Case, columns: tuple[str, ...], *, backward: bool = False) -> dict[str, Any]:
