@@ -67,11 +67,11 @@ def conv2d_transpose(
     geometry, (height, width) = _geometry((h, w), (kH, kW), stride, padding, dilation, size)
     W, rows = _kernel_rows(params.W, groups), _grouped(x.reshape(n * h * w, n_in), groups)
     seen = np.zeros((groups, n, height, w, kW * c), x.dtype)
-    for i, W_i in zip(geometry.down, W, strict=True):
+    for i, W_i in zip(geometry.rows, W, strict=True):
         X = rows @ np.swapaxes(W_i, 1, 2)  # (3), for one row of the kernel
         seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)
     padded = np.zeros((groups, n, height, width, c), x.dtype)
-    for j, X in zip(geometry.across, np.split(seen, kW, axis=-1), strict=True):
+    for j, X in zip(geometry.columns, np.split(seen, kW, axis=-1), strict=True):
         padded[:, :, :, j] += X
     (top, bottom), (left, right) = geometry.pads
     placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
@@ -82,9 +82,9 @@ def conv2d_transpose_backward(cache, dy, *, params_only=False):
     params, W, rows, geometry, shape = cache
     groups = len(rows)
     d_padded = _grouped(np.pad(dy, ((0, 0), *geometry.pads, (0, 0))), groups)
-    d_seen = np.concatenate([d_padded[:, :, :, j] for j in geometry.across], axis=-1)  # through (4)
+    d_seen = np.concatenate([d_padded[:, :, :, j] for j in geometry.columns], axis=-1)  # through (4)
     d_W, d_rows = [], np.zeros_like(rows)
-    for i, W_i in zip(geometry.down, W, strict=True):
+    for i, W_i in zip(geometry.rows, W, strict=True):
         d_X = d_seen[:, :, i].reshape(groups, -1, W_i.shape[1])  # through (4)
         d_W.append(_ungrouped(np.swapaxes(d_X, 1, 2) @ rows))  # through (3)
         if not params_only:

@@ -67,11 +67,11 @@ def conv2d_transpose(
     geometry, (height, width) = _geometry((h, w), (kH, kW), stride, padding, dilation, size)
     W, rows = _kernel_rows(params.W, groups), _grouped(tf.reshape(x, [n * h * w, n_in]), groups)
     seen = tf.zeros([groups, n, height, w, kW * c], x.dtype)
-    for i, W_i in zip(geometry.down, tf.unstack(W), strict=True):
+    for i, W_i in zip(geometry.rows, tf.unstack(W), strict=True):
         X = rows @ tf.linalg.matrix_transpose(W_i)  # (3), for one row of the kernel
         seen += _placed(tf.reshape(X, [groups, n, h, w, kW * c]), 2, i, height)
     padded = tf.zeros([groups, n, height, width, c], x.dtype)
-    for j, X in zip(geometry.across, tf.split(seen, kW, axis=-1), strict=True):
+    for j, X in zip(geometry.columns, tf.split(seen, kW, axis=-1), strict=True):
         padded += _placed(X, 3, j, width)
     (top, bottom), (left, right) = geometry.pads
     placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)

@@ -67,11 +67,11 @@ def conv2d_transpose(
     geometry, (height, width) = _geometry((h, w), (kH, kW), stride, padding, dilation, size)
     W, rows = _kernel_rows(params.W, groups), _grouped(x.reshape(n * h * w, n_in), groups)
     seen = x.new_zeros((groups, n, height, w, kW * c))
-    for i, W_i in zip(geometry.down, W, strict=True):
+    for i, W_i in zip(geometry.rows, W, strict=True):
         X = rows @ W_i.mT  # (3), for one row of the kernel
         seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)
     padded = x.new_zeros((groups, n, height, width, c))
-    for j, X in zip(geometry.across, torch.chunk(seen, kW, dim=-1), strict=True):
+    for j, X in zip(geometry.columns, torch.chunk(seen, kW, dim=-1), strict=True):
         padded[:, :, :, j] += X
     (top, bottom), (left, right) = geometry.pads
     placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)

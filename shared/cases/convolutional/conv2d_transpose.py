@@ -159,11 +159,11 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("zip(geometry.down, W, strict=True):\n        X",
-           "zip(geometry.down[::-1], W, strict=True):\n        X",
+    Mutant("zip(geometry.rows, W, strict=True):\n        X",
+           "zip(geometry.rows[::-1], W, strict=True):\n        X",
            "The kernel flipped: the mirror image, of every window from top to bottom."),
-    Mutant("zip(geometry.across, np.split(seen, kW, axis=-1), strict=True)",
-           "zip(geometry.across[::-1], np.split(seen, kW, axis=-1), strict=True)",
+    Mutant("zip(geometry.columns, np.split(seen, kW, axis=-1), strict=True)",
+           "zip(geometry.columns[::-1], np.split(seen, kW, axis=-1), strict=True)",
            "The kernel flipped from left to right."),
     Mutant("seen[:, :, i] += X", "seen[:, :, i] = X", "Windows overlap: what they give one pixel is a sum."),
     Mutant("padded[:, :, :, j] += X", "padded[:, :, :, j] = X", "The same, from left to right."),
@@ -187,8 +187,8 @@ MUTANTS = [
     Mutant("np.swapaxes(W.reshape(kH, kW * c, groups, n_in // groups), 1, 2)",
            "np.swapaxes(W.transpose(0, 1, 3, 2).reshape(kH, kW * c, groups, n_in // groups), 1, 2)",
            "Channels in and out exchanged: (kH, kW, in, out), the layout of conv2d, read as ours."),
-    Mutant("for j in geometry.across], axis=-1)  # through",
-           "for j in geometry.across[::-1]], axis=-1)  # through",
+    Mutant("for j in geometry.columns], axis=-1)  # through",
+           "for j in geometry.columns[::-1]], axis=-1)  # through",
            "The gradient through a kernel that is flipped once too often."),
     Mutant("np.pad(dy, ((0, 0), *geometry.pads, (0, 0)))",
            "np.pad(dy, ((0, 0), *(p[::-1] for p in geometry.pads), (0, 0)))",
