@@ -107,10 +107,11 @@ def test_images_in_blocks_are_images_at_once(monkeypatch, block, groups):
         np.testing.assert_allclose(d_x, np.concatenate([back for _, back in backs]), rtol=1e-13, atol=1e-13)
         for got, *wanted in zip(d_params, *(back for back, _ in backs), strict=True):
             np.testing.assert_allclose(got, sum(wanted), rtol=1e-12, atol=1e-12)
-        only, nothing = backward(cache, d_y, params_only=True)
-        assert nothing is None
-        for got, wanted in zip(only, d_params, strict=True):
-            np.testing.assert_array_equal(got, wanted)
+        if forward is conv2d:
+            only, nothing = backward(cache, d_y, params_only=True)
+            assert nothing is None
+            for got, wanted in zip(only, d_params, strict=True):
+                np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("n", range(1, 12))
