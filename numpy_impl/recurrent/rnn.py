@@ -65,7 +65,7 @@ def rnn(
     return (hs, state), (params, xs, states, mask)
 
 
-def rnn_backward(cache, d_outputs, *, params_only=False):
+def rnn_backward(cache, d_outputs):
     params, xs, states, mask = cache
     d_hs, d_state = d_outputs
     slopes = 1 - states[1:] * states[1:]
@@ -82,7 +82,7 @@ def rnn_backward(cache, d_outputs, *, params_only=False):
     d_params = RNNParams(
         W_x=_rows(xs).T @ _rows(d_zs), W_h=_rows(states[:-1]).T @ _rows(d_zs), b=np.sum(d_zs, axis=(0, 1))
     )  # through (1), every step in one matmul
-    return d_params, None if params_only else np.tensordot(d_zs, params.W_x.T, 1), d_state, None
+    return d_params, np.tensordot(d_zs, params.W_x.T, 1), d_state, None
 
 
 def _rows(steps):

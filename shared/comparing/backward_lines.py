@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from shared import catalogue
-from shared.comparing import tracing
+from shared.comparing import reading
 
 OPERATORS = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.MatMult | ast.Pow
 FUNCTIONS = {
@@ -41,13 +41,13 @@ def of(path: str) -> list[Line]:
 
 
 def read(text: str) -> list[Line]:
-    tags, found = tracing.tags(text), []
+    tags, found = reading.tags(text), []
     tree = ast.parse(text)
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name.endswith("_backward")]
     inner = {id(n) for f in functions for n in ast.walk(f) if n is not f}
     forward = {f"{n.name}_backward": n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     for function in (f for f in functions if id(f) not in inner):
-        for node, _ in tracing.simple_statements(function, function.name):
+        for node, _ in reading.simple_statements(function, function.name):
             rows = range(node.lineno, node.end_lineno + 1)
             through = {n for row in rows if row in tags and tags[row][0] for n in tags[row][1]}
             names = _defines(node) | _returns(node, forward.get(function.name))
@@ -77,7 +77,7 @@ def _computes(node: ast.AST) -> bool:
 
 def _defines(node: ast.stmt) -> frozenset[str]:
     names = set()
-    for result in tracing.results(node):
+    for result in reading.results(node):
         base = result.split("[")[0]
         names.add(f"d_{base.split('.')[-1]}" if "." in base else base)
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
