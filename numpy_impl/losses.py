@@ -38,8 +38,8 @@ Units: cross-entropies are in nats: per example, per element in (3), per positio
 Variant: mse has no factor ½. (3) is the binary cross-entropy with softplus, whose derivative is σ(logits) at 0 too;
     the textbook form max(z, 0) - z y + log(1 + e^-|z|) has another derivative there under automatic differentiation.
     Rows of target in (9) need not sum to 1. top is 0 where the maximum is infinite, so that logsumexp of -∞ alone is
-    -∞; there it has no gradient (NaN, as in PyTorch). If no position counts, (10) is 0, with gradient 0. Labels must be in range at
-    positions that do not count, too.
+    -∞; there it has no gradient (NaN, as in PyTorch). If no position counts, (10) is 0, with gradient 0. Labels must
+    be in range at positions that do not count, too.
 
 Differs:
     torch.nn.functional.cross_entropy: all of (8), (9) and (10) in one function. A position does not count if its
