@@ -66,7 +66,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, softplus
-from numpy_impl.intro.mlp import MLPParams, mlp, mlp_backward, mlp_init
+from numpy_impl.intro.mlp import MLPCache, MLPParams, mlp, mlp_backward, mlp_init
 from numpy_impl.losses import logsumexp
 from shared.support.shapes import Chain, checked
 
@@ -77,10 +77,10 @@ class VAEParams(NamedTuple):
 
 
 class VAECache(NamedTuple):
-    encoder: tuple  # the cache of its MLP, as below
+    encoder: MLPCache
     sigma: Array
     eps: Array
-    decoder: tuple
+    decoder: MLPCache
 
 
 class VAEELBOCache(NamedTuple):
