@@ -1,6 +1,6 @@
 """Variational autoencoder (VAE): a Gaussian code, its noise an argument, and a decoder of Bernoulli pixels.
 
-Idea: An autoencoder whose code is not a point but a normal distribution, kept close to N(0, 1), so that decoding a
+Idea: an autoencoder whose code is not a point but a normal distribution, kept close to N(0, 1), so that decoding a
     draw from N(0, 1) makes a new example. The code is drawn as mu + sigma ⊙ eps, with noise eps that depends on
     nothing: so the gradient reaches mu and sigma, which it could not do through a random draw (reparameterisation).
 
@@ -33,7 +33,7 @@ Shapes: x and a (N, D); mu, logvar, sigma, z and eps (N, Z); log_p, kl, elbo and
 
 Units: nats per example. x is in [0, 1]; for grey values between, (5) is a cross-entropy and no likelihood.
 
-Variant: Sums over pixels and over latents, mean over the examples: a mean in place of one of the sums would weigh
+Variant: sums over pixels and over latents, mean over the examples: a mean in place of one of the sums would weigh
     the two terms against each other. kl is the closed form, not a sample of it. Nothing is clipped: a logvar above
     709 (88 in float32) gives kl = ∞ and, while sigma itself is finite, elbo = -∞, with gradients that are not
     finite; -800 gives a kl of 399.5 and finite gradients. The bound is for evaluation and has no hand-written
@@ -47,7 +47,7 @@ Differs:
     Keras: BinaryCrossentropy(from_logits=True) is the mean over the pixels; times D it is -log_p.
     Many scripts: the mean over pixels beside the sum over latents, which weighs kl D times as much (a β-VAE).
 
-Relation: With eps = 0 and without kl it is generative/autoencoder with the Bernoulli loss.
+Relation: with eps = 0 and without kl it is generative/autoencoder with the Bernoulli loss.
 
 Raises: ValueError if sizes or dtypes disagree, if the encoder does not give twice as many numbers as eps has, if the
     decoder's outputs are not as wide as x, if a loss has no examples or a bound no samples, or if the activation is
