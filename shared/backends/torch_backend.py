@@ -35,15 +35,15 @@ def vjp(fn, args, static, cotangents):
 def gradients_inside(run, cotangents):
     """What run(apart, watch) gives back, and the gradient of every tensor that was watched on its way.
 
-    run gives (outputs, anything). watch(x): remembers a tensor and gives its number; apart(x): the same numbers as a
-    tensor of its own, whose gradient is of its own uses alone.
+    run gives (outputs, anything). watch(x): remembers a tensor and gives its number, or None for a constant;
+    apart(x): the same numbers as a tensor of its own, whose gradient is of its own uses alone.
     """
     seen, places = [], {}
 
     def watch(x):
+        if not x.requires_grad:
+            return None
         if id(x) not in places:
-            if not x.requires_grad:
-                x.requires_grad_()
             places[id(x)] = len(seen)
             seen.append(x)
         return places[id(x)]

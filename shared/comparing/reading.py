@@ -18,7 +18,8 @@ CACHE = re.compile(r"(^|_)caches?(_|$)|^_$")  # what NumPy keeps for the way bac
 class Statement(NamedTuple):
     """One statement. names: the expressions, by their own text, that hold its results once it has run.
 
-    equations: none, if it is not tagged. adds: the names that it does not bind but change (`x += 1`, `x[i] = 1`).
+    equations: none, if it is not tagged. adds: the names that it does not bind but change (`x += 1`, `x[i] = 1`);
+    sums: those that it adds to and binds anew (`x = x + 1`).
     """
 
     equations: tuple[int, ...]
@@ -28,6 +29,7 @@ class Statement(NamedTuple):
     names: dict[str, Any]
     returns: bool
     adds: frozenset[str]
+    sums: frozenset[str]
 
 
 class Source(NamedTuple):
@@ -59,7 +61,7 @@ def read(file: str, text: str | None = None, *, every: bool = False) -> Source:
             names = {name: compile(name, "<traced>", "eval") for name in (map(whole, kept) if every else kept)}
             through = any(through for through, _ in found)
             returns = isinstance(node, ast.Return) and bool(found)
-            statement = Statement(numbers, through, function, lines, names, returns, changed)
+            statement = Statement(numbers, through, function, lines, names, returns, changed, _sums(node))
             statements |= dict.fromkeys(lines, statement)
     return Source(str(file), statements, _caching(tree))
 
@@ -73,6 +75,17 @@ def _changes(node: ast.stmt) -> bool:
     """Whether a statement changes a value rather than binding a new one; writing an element aside."""
     call = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
     return isinstance(node, ast.AugAssign) or (call is not None and getattr(call, "attr", "") != "append")
+
+
+def _sums(node: ast.stmt) -> frozenset[str]:
+    """`x` of `x = x + y + z`."""
+    value, added = getattr(node, "value", None), []
+    while isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        added.append(value.right)
+        value = value.left
+    added.append(value)
+    names = {n.id for n in added if isinstance(n, ast.Name)} if len(added) > 1 else set()
+    return frozenset(t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name) and t.id in names)
 
 
 def tags(text: str) -> dict[int, tuple[bool, list[int]]]:

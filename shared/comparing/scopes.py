@@ -24,7 +24,8 @@ Key = tuple[str, int]  # a function of the way there, and which of its calls
 
 
 class Value(NamedTuple):
-    """A name's value at one time. lines: where it came about; order: when; through: by its tags, in `_backward`."""
+    """A name's value at one time. lines: where it came about; order: when; through: by its tags, in `_backward`;
+    sums: whether it is the value before and something added."""
 
     name: str
     array: np.ndarray
@@ -32,6 +33,7 @@ class Value(NamedTuple):
     order: int
     through: tuple[int, ...]
     function: str
+    sums: bool = False
 
 
 class Hand(NamedTuple):
@@ -103,7 +105,7 @@ def _noted(values: list[Value], event: Event, name: str, array: np.ndarray, orde
         before = values.pop()
         lines = tuple(dict.fromkeys((*before.lines, *lines)))
         through = tuple(sorted({*before.through, *through}))
-    values.append(Value(name, array, lines, order, through, event.function))
+    values.append(Value(name, array, lines, order, through, event.function, name.partition(".")[0] in event.sums))
 
 
 def _named(name: str, event: Event, returned: list, arguments: tuple[str, ...]) -> str:

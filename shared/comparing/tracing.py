@@ -37,7 +37,7 @@ class Event(NamedTuple):
     outer, call: the function that was called from outside the file, and the number of that call (1, 2, ...).
     leaves:      names and shapes of that function's `params`, to tell a loop over leaves from a loop over time.
     values:      arrays by name, in the order in which the statement binds them.
-    frame, adds: the run of a function that it belongs to (its place in `frames`), and the names that it changes.
+    frame, adds, sums: the run of a function that it belongs to (its place in `frames`); see `Statement`.
     """
 
     equations: tuple[int, ...]
@@ -50,6 +50,7 @@ class Event(NamedTuple):
     values: dict[str, Any]
     frame: int = 0
     adds: frozenset[str] = frozenset()
+    sums: frozenset[str] = frozenset()
 
 
 class Frame(NamedTuple):
@@ -78,7 +79,8 @@ def observe(
     """Calls `run` and notes what the statements of `source` compute. Nothing that it raises passes.
 
     to_numpy: one of the file's arrays as a NumPy array. Values that it cannot convert are left out.
-    keep:     takes every floating-point array as it is, and gives what is noted in place of a copy in NumPy.
+    keep:     takes every floating-point array as it is, and gives what is noted in place of a copy in NumPy, if
+              anything.
     """
     watch = _Watch(source, to_numpy, keep)
     before, block = sys.gettrace(), blocks.BLOCK
@@ -153,7 +155,7 @@ class _Watch:
             values |= self.arrays(name, value)
         if values:
             place = statement.function, statement.lines[0], self.outer, self.calls[self.outer], self.leaves
-            at = self.stack[-1], statement.adds
+            at = self.stack[-1], statement.adds, statement.sums
             self.events.append(Event(statement.equations, statement.through, *place, values, *at))
 
     def arrays(self, name: str, value) -> dict[str, np.ndarray]:
@@ -161,8 +163,8 @@ class _Watch:
         found = {}
         for accessor, leaf in zip(*optree.tree_flatten_with_accessor(value)[:2], strict=True):
             if self.keep:
-                if backends.is_float(leaf):
-                    found[accessor.codify(name)] = self.keep(leaf)
+                kept = self.keep(leaf) if backends.is_float(leaf) else None
+                found |= {} if kept is None else {accessor.codify(name): kept}
                 continue
             try:
                 array = np.array(self.to_numpy(leaf) if hasattr(leaf, "shape") else leaf)

@@ -22,6 +22,9 @@ BOUND = 1e-10  # relative, per leaf
 NOTHING = 1e-12  # of the largest gradient of the same call: what is smaller has cancelled to rounding errors
 
 
+Pairing = list[tuple[int, Value]]  # for every value of `d_x` a value of `x`, with its number
+
+
 class Compared(NamedTuple):
     """A value of the way back in every column. row: as in a trace; error: NumPy against the worst other column."""
 
@@ -78,7 +81,7 @@ def compare(
             if name.startswith(RETURNED):
                 loose += values
                 continue
-            found = {column: _partners(name, values, auto.get(key)) for column, auto in autos.items()}
+            values, found = _read(name, values, {column: auto.get(key) for column, auto in autos.items()})
             reasons = {column: x for column, x in found.items() if isinstance(x, str)}
             left += [Left(line, v.function, name, _in_words(reasons)) for v in values for line in v.lines if reasons]
             partners = {column: x for column, x in found.items() if not isinstance(x, str)}
@@ -147,7 +150,28 @@ def _size(array: np.ndarray) -> float:
     return float(np.max(np.abs(array), initial=0.0, where=np.isfinite(array)))
 
 
-Pairing = list[tuple[int, Value]]  # for every value of `d_x` a value of `x`, with its number
+def _read(name: str, values: list[Value], autos: dict[str, Auto | None]):
+    """The values of a name and their partners by column. `d_x = d_x + ...` is the next step's, or, where that does
+    not fit, the same value going on as with `+=`."""
+    found = {column: _partners(name, values, auto) for column, auto in autos.items()}
+    if any(v.sums for v in values[1:]) and not all(_fits(values, x) for x in found.values()):
+        merged: list[Value] = []
+        for v in values:
+            before = merged.pop() if v.sums and merged else v
+            lines, through = dict.fromkeys((*before.lines, *v.lines)), {*before.through, *v.through}
+            merged.append(v._replace(lines=tuple(lines), through=tuple(sorted(through))))
+        others = {column: _partners(name, merged, auto) for column, auto in autos.items()}
+        if not any(isinstance(x, str) for x in others.values()):
+            return merged, others
+    return values, found
+
+
+def _fits(values: list[Value], partners: str | Pairing) -> bool:
+    return not isinstance(partners, str) and _agreeing(values, partners) == len(values)
+
+
+def _agreeing(values: list[Value], partners: Pairing) -> int:
+    return sum(gap(v.array, x.array) <= BOUND for v, (_, x) in zip(values, partners, strict=True))
 
 
 def _partners(name: str, values: list[Value], auto: Auto | None) -> str | Pairing:
@@ -164,8 +188,7 @@ def _partners(name: str, values: list[Value], auto: Auto | None) -> str | Pairin
     fitting = [pairing for one in series for pairing in _pairings(values, one)]
     if not fitting:
         return f"{x} is computed {len(values)} times here, {' or '.join({str(len(s)) for s in series})} times there"
-    agreeing = lambda pairing: sum(gap(v.array, x.array) <= BOUND for v, (_, x) in zip(values, pairing, strict=True))
-    return max(fitting, key=agreeing)  # of equals the first
+    return max(fitting, key=lambda pairing: _agreeing(values, pairing))  # of equals the first
 
 
 def _candidates(x: str, auto: Auto, returned: bool):
