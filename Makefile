@@ -16,7 +16,7 @@ test test-full test-numpy test-torch test-tf: export OMP_NUM_THREADS = 1
 test test-full test-numpy test-torch test-tf: export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures readme \
+.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures measured \
         lint format clean need-algo compare site chromium
 
 help: ## list the targets
@@ -66,8 +66,8 @@ bench: setup ## speed against the frameworks' own layers: ALGO=lstm, or every al
 fixtures: setup ## write the golden vectors in shared/fixtures anew
 	$(BIN)/triptych fixtures
 
-readme: setup ## write the measured tables in README.md anew
-	$(BIN)/triptych readme
+measured: setup ## write MEASURED.md anew, the tables of measured errors
+	$(BIN)/triptych measured
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .

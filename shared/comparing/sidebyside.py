@@ -18,7 +18,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from shared import backends, catalogue
-from shared.comparing.tracing import NUMBER, TAG
+from shared.comparing.reading import NUMBER, TAG
 
 IMPORTS = "imports"
 TAGGED = 10.0  # two lines of one equation are worth more than any likeness of others
