@@ -20,6 +20,7 @@ from shared.checking.answers import Answer
 from shared.comparing import aligning, tracing, walks
 from shared.comparing.walks import Implementation
 from shared.differences import FLOAT32, Difference, Mismatch, difference, flatten
+from shared.porting import taps
 from shared.porting.hints import Setting, hint
 
 
@@ -94,8 +95,13 @@ def explained(evidence: Evidence, finding: Finding, found: Difference | None = N
         tagged = "every tagged line agrees" if both else "no line carries an equation's tag, such as # (1)"
         text = f"{finding.text}; {tagged}{' on the way forward' if through and both else ''}"
         why = mistake or _leaf_hint(evidence, found)
-        if not why and through and not walks.backward_of(port, case):
-            why = "the values are right, their derivative is not: something is detached, rounded, or at a kink"
+        if not through or walks.backward_of(port, case):
+            return replace(finding, text=text, hint=why)
+        wrong = taps.first_wrong(path, port, case)
+        if wrong:
+            at = {"equations": wrong.tapped.equations, "name": wrong.tapped.name}
+            return replace(finding, text=f"{finding.text}; {wrong}", hint=why, **at)
+        why = why or "the values are right, their derivative is not: something is detached, rounded, or at a kink"
         return replace(finding, text=text, hint=why)
     row, where = first
     line = [row, *(other for other in both if _same_line(other, row))]
