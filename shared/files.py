@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process or the machine stops."""
+"""Atomic writes: after a crash a file is either the old one or the new one."""
 
 import os
 from pathlib import Path

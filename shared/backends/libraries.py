@@ -25,7 +25,8 @@ MAKERS = ("asarray", "array", "tensor", "Tensor", "constant", "from_numpy", "fro
 def of(module: ModuleType, text: str) -> Backend:
     """The library that a port is written in. module: the port; text: its source.
 
-    ValueError if it imports one that no way leads to: checked with NumPy's arrays, it would only seem to be right.
+    ValueError if it imports a library whose arrays cannot be read: checked with NumPy's instead, it would only seem
+    right.
     """
     if hasattr(module, "_array"):
         return Backend("its own _array", module._array, getattr(module, "_numpy", to_numpy))
@@ -50,7 +51,7 @@ def of(module: ModuleType, text: str) -> Backend:
 
 
 def to_numpy(x) -> np.ndarray:
-    """An array of whatever library as NumPy's; TypeError if it offers no way."""
+    """An array of any library as NumPy's; TypeError if it cannot be read."""
     if isinstance(x, np.ndarray | np.generic | int | float | bool):
         return np.asarray(x)
     for way in (_by_array, np.from_dlpack, lambda x: x.numpy(), lambda x: np.asarray(x.tolist())):

@@ -99,7 +99,7 @@ def _processes(variables: dict[str, str], **options):
 
 
 def _quiet():
-    """No greetings and warnings of frameworks between the rows; errors come back as exceptions."""
+    """Silences what the frameworks print on stderr; errors come back as exceptions."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -121,7 +121,7 @@ def theirs(benchmark: Benchmark, backend: str) -> Step:
 
 
 def interleave(steps: dict[str, Step], repeats: int) -> dict[str, list[float]]:
-    """Seconds that each step took in each round; they swap places every round."""
+    """Seconds that each step took in each round; the order is reversed every round."""
     calls, seconds = {}, {side: [] for side in steps}
     for side, step in steps.items():
         for _ in range(WARM_UP):

@@ -6,5 +6,5 @@ report      all answers for one algorithm, with numbers
 golden      reading the golden vectors; `fixtures` writes them
 readme      the measured table
 
-May call: comparing, cases, backends, and what lies loose.
+May call: comparing, cases, backends; and the modules directly in shared.
 """

@@ -35,7 +35,7 @@ def compare(
 ):
     """Read an algorithm in three columns, function by function, with lines of the same equation in one row.
 
-    In a narrow terminal what is the same everywhere stands there once, and what differs line under line.
+    In a narrow terminal, common lines are printed once and differing lines are stacked.
 
     Examples: triptych compare lstm · triptych compare adam --backends numpy torch · triptych compare gru --code-only
     """

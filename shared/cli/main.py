@@ -164,13 +164,13 @@ def measured():
 def results(
     folder: Annotated[Path, typer.Argument(help="Folder with training runs below train/.")] = Path("build"),
 ):
-    """Take the finished training runs up into the table of RESULTS.md.
+    """Add the finished training runs to the table of RESULTS.md.
 
     Example: triptych results
     """
     from shared.training import results
 
-    print(f"RESULTS.md: {results.update(folder)} runs taken up, {len(results.recorded())} rows")
+    print(f"RESULTS.md: {results.update(folder)} runs added, {len(results.recorded())} rows")
 
 
 app.command()(train.train)

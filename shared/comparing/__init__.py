@@ -6,5 +6,5 @@ tracing           what every tagged line computes, observed while it runs
 aligning, walks   the traces of several implementations, one row for each value
 backward_lines    the statements of the hand-written `_backward` functions, as text
 
-May call: cases, backends, and what lies loose. Nothing here judges: that is `checking`.
+May call: cases, backends; and the modules directly in shared. Nothing here judges: that is `checking`.
 """

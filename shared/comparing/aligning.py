@@ -1,7 +1,7 @@
 """The traces of several columns, side by side: one row for each value, in the order of execution.
 
-Two values belong together if they have one name under one equation and are the same time that it is computed there,
-in the same call from outside. What is left over is paired in its order where number and shapes fit: NumPy appends to
+Two values belong together if they have the same name and equation and are its k-th evaluation in the same call from
+outside. What is left over is paired in its order where number and shapes fit: NumPy appends to
 `zs` what the other columns call `z`.
 """
 
@@ -125,7 +125,7 @@ def _groups(traces: dict[str, list[Event]]) -> dict:
 
 
 def _renamed(events: list[Event], model: list[Event]) -> list[Event]:
-    """The events under the names of the model's, where a name of ours is not there but another one fits."""
+    """Renames values to the reference column's names where equation, call and shapes match."""
     ours, theirs = _profiles(events), _profiles(model)
     free = {key: shapes for key, shapes in theirs.items() if not _namesake(key, ours)}
     new = {}

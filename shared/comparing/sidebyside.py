@@ -27,7 +27,8 @@ FRAMEWORK = re.compile(r"\b(np|numpy|torch|tf|tensorflow)(?=\b|_impl)")  # no di
 
 
 class Line(NamedTuple):
-    """A logical line, which may go over several lines of the file; comments of its own above it belong to it.
+    """A logical line, which may go over several lines of the file; including the comment lines
+    directly above it.
 
     first: the number of its first line. equations, through: its tag, `# (2) (3)` or `# through (4)`.
     """

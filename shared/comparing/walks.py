@@ -87,7 +87,7 @@ def walk(implementation: Implementation, case: Case) -> tracing.Observed:
 
 
 def allowed(case: Case) -> float:
-    """How far two values of one line may be apart: both may err, and small ones may come from large ones."""
+    """Tolerance for intermediate values: ten times the case's, for rounding on both sides and cancellation."""
     return 10 * tolerance(case)
 
 

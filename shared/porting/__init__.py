@@ -5,5 +5,5 @@ runner       a port in a process of its own, with a time limit
 check        the first thing that is wrong with a port
 explaining   the equation where it goes wrong, and why; `hints` reads the reason off the numbers
 
-May call: checking, comparing, cases, backends, and what lies loose.
+May call: checking, comparing, cases, backends; and the modules directly in shared.
 """

@@ -14,7 +14,7 @@ from shared.support.rules import Below, Chain, Range, TreeOf
 
 
 class Call:
-    """What one call has shown so far: the sizes of dimensions and the dtype, and which argument said so."""
+    """The sizes of dimensions and the dtype that one call has bound so far, and by which argument."""
 
     def __init__(self, function: str, smallest: dict[str, int], sizes: dict[str, tuple[Any, str]]):
         self.function, self.smallest, self.sizes = function, smallest, dict(sizes)
@@ -48,7 +48,7 @@ class Call:
             self.sequence(name, value, get_args(hint)[0])
 
     def option(self, name: str, value, options: list):
-        """That of several annotations which the value is meant for: the NamedTuple of its name, or an array's."""
+        """The option of a union that the value is checked against: the NamedTuple of its name, or the array."""
         named = lambda o: hasattr(o, "_fields")
         if not all(named(o) or (isinstance(o, type) and issubclass(o, AbstractArray)) for o in options):
             return options[0]  # numbers, strings and tuples of them, `int | tuple[int, int]`, are not looked at

@@ -6,5 +6,5 @@ checkpoints   reading and writing them; `records` and `results` read what runs h
 saying        talking to a trained model
 demo, race    several runs in one picture
 
-May call: recipes, data, backends, and what lies loose.
+May call: recipes, data, backends; and the modules directly in shared.
 """

@@ -1,4 +1,4 @@
-"""What a training run shows and hears while it goes on: a progress bar, Ctrl-C."""
+"""A training run's progress bar, and its handling of Ctrl-C."""
 
 import os
 import signal

@@ -65,7 +65,7 @@ def _run(path, backend, seed, steps, data) -> Entry:
 
 
 def figure(entries: list[Entry]) -> Figure:
-    """The curves, and each divided by the geometric mean of all: that takes out which batches are hard."""
+    """The curves; and each divided by the geometric mean of all, so that hard batches no longer show."""
     drawing = Figure(figsize=(9, 8), layout="constrained")
     above, below = drawing.subplots(2, 1, sharex=True)
     logs = np.log([entry.losses for entry in entries])
