@@ -66,6 +66,6 @@ def keeping(step, params, init, batch):
     return run
 
 
-def optimizer(backend, path):
+def optimizer_of(backend, path):
     module, name = backends.module(backend, path), path.rpartition("/")[2]
     return getattr(module, name + "_init"), getattr(module, name + "_update")

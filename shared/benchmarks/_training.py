@@ -24,7 +24,7 @@ def training(
 
     The net of the frameworks starts from our `params`, layer by layer.
     """
-    state = optimizer("numpy", optimizer)[0](params)
+    state = optimizer_of("numpy", optimizer)[0](params)
     return Benchmark(
         name,
         ours=lambda path, backend, mode: _our_training(path, loss, params, batch, optimizer, backend, mode),
@@ -37,7 +37,7 @@ def training(
 
 def _our_training(path, loss, params, batch, optimizer, backend, mode):
     value_and_grad = backends.get(backend).value_and_grad(getattr(backends.module(backend, path), loss))
-    init, update = optimizer(backend, optimizer)
+    init, update = optimizer_of(backend, optimizer)
     batch = tensors(backend, batch)
 
     def step(params, state, *batch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.benchmarks._benchmark import FASTEST, LR, NONE, Benchmark, compiled, keeping, optimizer, size, tensors
+from shared.benchmarks._benchmark import FASTEST, LR, NONE, Benchmark, compiled, keeping, optimizer_of, size, tensors
 
 
 def update(
@@ -15,12 +15,12 @@ def update(
         torch=lambda library: _torch_update(torch, library, params, grads),
         keras=lambda library, mode: _keras_update(keras(library), params, grads, mode),
         modes=FASTEST | dict(modes),
-        held=size((params, optimizer("numpy", path)[0](params), grads)),
+        held=size((params, optimizer_of("numpy", path)[0](params), grads)),
     )
 
 
 def _our_update(path, params, grads, backend, mode):
-    init, update = optimizer(backend, path)
+    init, update = optimizer_of(backend, path)
 
     def step(params, state, grads):
         return 0, *update(grads, state, params, lr=LR)
