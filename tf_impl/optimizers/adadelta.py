@@ -1,5 +1,8 @@
 """AdaDelta: steps in the units of the weights, from running averages of squared gradients and of squared steps.
 
+Idea: A gradient divided by its own root mean square has no units, so RMSProp needs a learning rate to make a step in
+    weights of it. AdaDelta takes the root mean square of its recent steps instead, which has the right units.
+
     v ← ρ v + (1 - ρ) g²                        (1)   g: the gradient of the loss at θ
     Δ = √(u + ε) / √(v + ε) g                   (2)   u: of the steps before this one
     u ← ρ u + (1 - ρ) Δ²                        (3)
@@ -10,10 +13,16 @@ Shapes: any tree of arrays; gradients, v and u are trees of the same structure a
 Units: Δ is in units of θ, η is a factor without units. ε is added to squares of both gradients and steps; the first
     steps have a length of about √ε, and grow from there.
 
-Variant: the paper's Algorithm 1, with ε inside both roots and η = 1, as everywhere (PyTorch, TensorFlow, optax); only
-    the defaults differ: Keras has η = 0.001, PyTorch ρ = 0.9. Δ² is averaged before η multiplies Δ. (1 - ρ) g g is
-    evaluated from the left: in float32 v bears one gradient of 8e19, and many of 1e19; where it becomes infinite,
-    that weight stands still.
+Variant: the paper's Algorithm 1, with ε inside both roots and η = 1. Δ² is averaged before η multiplies Δ. (1 - ρ) g
+    g is evaluated from the left: in float32 v can hold one gradient of 8e19, and many of 1e19; a weight whose v is
+    infinite stands still.
+
+Differs:
+    torch.optim.Adadelta: the same; its default ρ is 0.9.
+    Keras: the same; its default η is 0.001.
+    optax: the same, optax.scale_by_adadelta.
+
+Relation: rmsprop with √(u + ε) in the place of the learning rate, and ε inside the root.
 
 Raises: ValueError if η or ε is not positive, if ρ is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -28,6 +37,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -56,9 +66,8 @@ def adadelta_update(
         v = rho * v + (1 - rho) * g * g  # (1)
         delta = tf.sqrt(u + eps) / tf.sqrt(v + eps) * g  # (2)
         u = rho * u + (1 - rho) * delta * delta  # (3)
-        return p - lr * delta, v, u  # (4)
+        p = p - lr * delta  # (4)
+        return p, v, u
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.v, state.u))
-    params, v, u = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, v, u = map_leaves(update, params, grads, state.v, state.u)
     return params, AdaDeltaState(v, u)

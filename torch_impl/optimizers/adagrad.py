@@ -1,5 +1,8 @@
 """AdaGrad: every weight has a learning rate of its own, which falls with the gradients it has seen.
 
+Idea: One learning rate is too small for weights that rarely get a gradient and too large for those that always do.
+    AdaGrad divides each weight's gradient by the root of the sum of all its squares so far.
+
     h ← h + g²                     (1)   sum of squared gradients; g: the gradient of the loss at θ
     θ ← θ - η g / (√h + ε)         (2)   η: the learning rate
 
@@ -8,9 +11,15 @@ Shapes: any tree of arrays; gradients and h are trees of the same structure and 
 Units: η is in units of θ, whatever the scale of the loss: the first step of every weight has the length η. ε is in
     units of the gradient, h in units of its square.
 
-Variant: h starts at 0 and ε is outside the root (the paper, PyTorch). Keras and optax start at h = 0.1 and have ε
-    inside, √(h + ε). In float32 h bears one gradient of 1.8e19; where it becomes infinite, that weight
-    stands still.
+Variant: h starts at 0 and ε is outside the root, as in the paper. In float32 h can hold one gradient of 1.8e19; a
+    weight whose h is infinite stands still.
+
+Differs:
+    torch.optim.Adagrad: the same with lr_decay=0.
+    Keras: h starts at 0.1 (initial_accumulator_value) and ε is inside, √(h + ε).
+    optax: as Keras, h from 0.1 and ε inside the root.
+
+Relation: rmsprop is AdaGrad with an average in place of the sum, so that its rate can grow again.
 
 Raises: ValueError if η or ε is not positive, or if gradients, state and parameters are different trees.
 
@@ -25,6 +34,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -44,9 +54,8 @@ def adagrad_update(
 ) -> tuple[Tree, AdaGradState]:
     def update(p, g, h):
         h = h + g * g  # (1)
-        return p - lr * g / (torch.sqrt(h) + eps), h  # (2)
+        p = p - lr * g / (torch.sqrt(h) + eps)  # (2)
+        return p, h
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.h))
-    params, h = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, h = map_leaves(update, params, grads, state.h)
     return params, AdaGradState(h)
