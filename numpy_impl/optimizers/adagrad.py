@@ -1,7 +1,7 @@
 """AdaGrad: every weight has a learning rate of its own, which falls with the gradients it has seen.
 
-Idea: A weight whose gradient is often small or zero should still learn from the few examples that move it. So
-    every weight is divided by the size of all the gradients that it has seen.
+Idea: One learning rate is too small for weights that rarely get a gradient and too large for those that always do.
+    AdaGrad divides each weight's gradient by the root of the sum of all its squares so far.
 
     h ← h + g²                     (1)   sum of squared gradients; g: the gradient of the loss at θ
     θ ← θ - η g / (√h + ε)         (2)   η: the learning rate
@@ -11,16 +11,15 @@ Shapes: any tree of arrays; gradients and h are trees of the same structure and 
 Units: η is in units of θ, whatever the scale of the loss: the first step of every weight has the length η. ε is in
     units of the gradient, h in units of its square.
 
-Variant: h starts at 0 and ε is outside the root, as in the paper. In float32 h can hold the square of a
-    gradient of up to 1.8e19; where it becomes infinite, that weight stands still.
+Variant: h starts at 0 and ε is outside the root, as in the paper. In float32 h can hold one gradient of 1.8e19; a
+    weight whose h is infinite stands still.
 
 Differs:
-    torch.optim.Adagrad: the same at its defaults.
-    keras.optimizers.Adagrad: h starts at 0.1, ε is inside the root, √(h + ε), with a default of 1e-7; learning
-        rate 1e-3.
-    optax.adagrad: h starts at 0.1 and ε is inside the root.
+    torch.optim.Adagrad: the same with lr_decay=0.
+    Keras: h starts at 0.1 (initial_accumulator_value) and ε is inside, √(h + ε).
+    optax: as Keras, h from 0.1 and ε inside the root.
 
-Relation: RMSProp replaces the sum by a running average, so that the steps do not vanish.
+Relation: rmsprop is AdaGrad with an average in place of the sum, so that its rate can grow again.
 
 Raises: ValueError if η or ε is not positive, or if gradients, state and parameters are different trees.
 
@@ -55,7 +54,8 @@ def adagrad_update(
 ) -> tuple[Tree, AdaGradState]:
     def update(p, g, h):
         h = h + g * g  # (1)
-        return p - lr * g / (np.sqrt(h) + eps), h  # (2)
+        p = p - lr * g / (np.sqrt(h) + eps)  # (2)
+        return p, h
 
     params, h = map_leaves(update, params, grads, state.h)
     return params, AdaGradState(h)

@@ -1,25 +1,26 @@
 """AdaMax: Adam with the largest gradient of the recent past in place of the root mean square.
 
-Idea: Adam's mean square is one way to measure the size of recent gradients; their largest is another. The
-    maximum needs no square and no bias correction, and bounds every step by about η.
+Idea: Adam's second moment is a mean of squares; the mean of p-th powers, with its p-th root, works as well, and for
+    p → ∞ it becomes a maximum. A maximum needs no bias correction, and no step of a weight is longer than η.
 
     m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
     u ← max(β₂ u, |g| + ε)                      (2)   a maximum that is slowly forgotten
     m̂ = m / (1 - β₁ᵗ)                           (3)   bias correction, t = 1, 2, ...
-    θ ← θ - η m̂ / u                             (4)
+    θ ← θ - η m̂ / u                             (4)   η: the learning rate
 
 Shapes: any tree of arrays; gradients, m and u are trees of the same structure and shapes. step is the scalar t.
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
 
-Variant: ε is inside the maximum. u starts at 0 and needs no correction. 1 - βᵗ is computed in float64.
+Variant: ε inside the maximum. u starts at 0 and needs no correction. 1 - βᵗ is computed in float64.
 
 Differs:
-    torch.optim.Adamax, optax.adamax: the same.
-    keras.optimizers.Adamax: adds ε to u in the denominator instead.
-    the paper: has no ε and divides 0 by 0 where a first gradient is 0.
+    torch.optim.Adamax: the same.
+    optax: the same, optax.adamax.
+    Keras: ε is added to u in the denominator instead, as in TensorFlow's raw operation.
+    Kingma & Ba: no ε; 0 / 0 where the first gradients are 0.
 
-Relation: Adam with a maximum that is slowly forgotten in place of the root mean square.
+Relation: adam with the maximum u in place of √v̂ + ε.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -63,13 +64,14 @@ def adamax_update(
     eps: Positive = 1e-8,
 ) -> tuple[Tree, AdaMaxState]:
     step = np.asarray(state.step + 1)
-    correction = 1 - beta1 ** float(step)
+    correction = 1 - beta1 ** float(step)  # (3)
 
     def update(p, g, m, u):
         m = beta1 * m + (1 - beta1) * g  # (1)
         u = np.maximum(beta2 * u, abs(g) + eps)  # (2)
         m_hat = m / correction  # (3)
-        return p - lr * m_hat / u, m, u  # (4)
+        p = p - lr * m_hat / u  # (4)
+        return p, m, u
 
     params, m, u = map_leaves(update, params, grads, state.m, state.u)
     return params, AdaMaxState(step, m, u)

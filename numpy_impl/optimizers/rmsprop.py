@@ -1,7 +1,7 @@
 """RMSProp: the gradient divided by a running root mean square of itself; centered, by its standard deviation.
 
-Idea: AdaGrad's sum only grows, so its steps die out. A running average of the squared gradient forgets, and
-    every weight keeps moving in steps of about η.
+Idea: The signs of gradients are more reliable than their sizes. Divided by its own recent root mean square, a
+    gradient becomes a step of about length η, and unlike AdaGrad's the average forgets, so that steps do not die out.
 
     v ← ρ v + (1 - ρ) g²           (1)   g: the gradient of the loss at θ
     s = √v                         (2)   root mean square, unless centered
@@ -15,22 +15,21 @@ Shapes: any tree of arrays; gradients, v, a and b are trees of the same structur
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient, u and b have none.
 
-Variant: ε is outside the root and η outside the velocity. There is no bias correction: the first steps have the
-    length η / √(1 - ρ). v - a² is evaluated as (√v - |a|) (√v + |a|) and never below 0: rounding would make it
-    negative under a constant gradient, and s NaN. (1 - ρ) g g is evaluated from the left: in float32 v can hold
-    one gradient of 5e19, and many of 1e19; where it becomes infinite, that weight stands still. The state keeps
-    a only if centered and b only with momentum, else they are None: rmsprop_init takes the same two keywords as
+Variant: ε outside the root and η outside the velocity. There is no bias correction: the first steps have the length η
+    / √(1 - ρ). v - a² is evaluated as (√v - |a|) (√v + |a|) and kept from falling below 0, where rounding would bring
+    it under a constant gradient, and s would be NaN. (1 - ρ) g g is evaluated from the left: in float32 v can hold
+    one gradient of 5e19, and many of 1e19; a weight whose v is infinite stands still. The state keeps a only if
+    centered and b only with momentum, otherwise they are None: rmsprop_init takes the same two keywords as
     rmsprop_update.
 
 Differs:
-    torch.optim.RMSprop: the same formula; its default ρ, called alpha, is 0.99.
-    keras.optimizers.RMSprop: ε inside the root, √(v + ε), default 1e-7; the learning rate inside the velocity,
-        b ← μ b + η u.
-    optax.rmsprop: ε inside the root (eps_in_sqrt=False puts it outside), the learning rate inside the velocity.
-    Graves 2013: ε = 1e-4 inside the root, centered, with momentum.
+    torch.optim.RMSprop: the same, ρ is alpha; its v - a² can be negative, then its weights are NaN.
+    Keras: ε inside, √(v + ε), and η inside the velocity, b ← μ b + η u. TensorFlow's raw operation has the same form.
+    optax: the same with eps_in_sqrt=False; by default ε is inside the root.
+    Graves: centered, with momentum, and with ε = 1e-4 inside the root.
 
-Relation: AdaGrad that forgets. Adam averages the gradient too and corrects both averages; AdaDelta puts the
-    steps into the units of the weights.
+Relation: adagrad with an average in place of the sum. adam is RMSProp with bias correction and an average of g in
+    place of g; adadelta replaces η by the size of recent steps.
 
 Raises: ValueError if η or ε is not positive, if ρ or μ is outside [0, 1), if the state was made for other keywords,
     or if gradients, state and parameters are different trees.
@@ -88,7 +87,8 @@ def rmsprop_update(
         u = g / (s + eps)  # (5)
         if momentum:
             u = b = momentum * b + u  # (6)
-        return p - lr * u, *(new for new in (v, a, b) if new is not None)  # (7)
+        p = p - lr * u  # (7)
+        return p, *(new for new in (v, a, b) if new is not None)
 
     params, *trees = map_leaves(update, params, grads, *(getattr(state, name) for name in kept))
     return params, state._replace(**dict(zip(kept, trees, strict=True)))

@@ -1,7 +1,8 @@
 """Weights to and from torch.nn and Keras layers, and to ONNX: `shared/native/<path>.py` holds
 
     KINDS                        by public function, the type of the weights that are converted: a NamedTuple or a
-                                 tuple of them. If a function takes a state as well, the NamedTuple has its arguments as fields
+                                 tuple of them. If a function takes a state as well, the NamedTuple has its
+                                 arguments as fields
     to_torch_weights(weights)    {torch's name: array}, without needing torch
     from_torch(source)           the weights of a torch.nn.Module, or of a mapping from torch's names to arrays
     to_torch(weights, **options) a torch.nn.Module

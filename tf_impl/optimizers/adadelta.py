@@ -1,7 +1,7 @@
 """AdaDelta: steps in the units of the weights, from running averages of squared gradients and of squared steps.
 
-Idea: A gradient has units of loss per weight, so a step η g / √v has no units at all and η must bring them.
-    AdaDelta multiplies by the size of its own past steps instead, and needs no learning rate.
+Idea: A gradient divided by its own root mean square has no units, so RMSProp needs a learning rate to make a step in
+    weights of it. AdaDelta takes the root mean square of its recent steps instead, which has the right units.
 
     v ← ρ v + (1 - ρ) g²                        (1)   g: the gradient of the loss at θ
     Δ = √(u + ε) / √(v + ε) g                   (2)   u: of the steps before this one
@@ -13,15 +13,16 @@ Shapes: any tree of arrays; gradients, v and u are trees of the same structure a
 Units: Δ is in units of θ, η is a factor without units. ε is added to squares of both gradients and steps; the first
     steps have a length of about √ε, and grow from there.
 
-Variant: the paper's Algorithm 1, with ε inside both roots and η = 1. Δ² is averaged before η multiplies Δ. (1 -
-    ρ) g g is evaluated from the left: in float32 v can hold one gradient of 8e19, and many of 1e19; where it
-    becomes infinite, that weight stands still.
+Variant: the paper's Algorithm 1, with ε inside both roots and η = 1. Δ² is averaged before η multiplies Δ. (1 - ρ) g
+    g is evaluated from the left: in float32 v can hold one gradient of 8e19, and many of 1e19; a weight whose v is
+    infinite stands still.
 
 Differs:
-    torch.optim.Adadelta, optax.adadelta: the same formula; the default ρ is 0.9.
-    keras.optimizers.Adadelta: the same formula; the default η is 0.001, ε is 1e-7.
+    torch.optim.Adadelta: the same; its default ρ is 0.9.
+    Keras: the same; its default η is 0.001.
+    optax: the same, optax.scale_by_adadelta.
 
-Relation: RMSProp with the running size of the steps in place of a learning rate.
+Relation: rmsprop with √(u + ε) in the place of the learning rate, and ε inside the root.
 
 Raises: ValueError if η or ε is not positive, if ρ is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -65,7 +66,8 @@ def adadelta_update(
         v = rho * v + (1 - rho) * g * g  # (1)
         delta = tf.sqrt(u + eps) / tf.sqrt(v + eps) * g  # (2)
         u = rho * u + (1 - rho) * delta * delta  # (3)
-        return p - lr * delta, v, u  # (4)
+        p = p - lr * delta  # (4)
+        return p, v, u
 
     params, v, u = map_leaves(update, params, grads, state.v, state.u)
     return params, AdaDeltaState(v, u)

@@ -1,7 +1,7 @@
 """Momentum: gradient descent with a velocity, as of a heavy ball.
 
-Idea: Plain descent zigzags across a narrow valley. A velocity that averages past gradients cancels the zigzag
-    and adds up what stays the same, as a heavy ball rolls on.
+Idea: Across a narrow valley the gradient changes its sign at every step, along the valley it does not. A velocity
+    that sums past gradients cancels the first and builds up the second, so the descent goes along the valley.
 
     v ← μ v + g                    (1)   velocity; g: the gradient of the loss at θ
     θ ← θ - η v                    (2)   η: the learning rate
@@ -10,16 +10,15 @@ Shapes: any tree of arrays; gradients and v are trees of the same structure and 
 
 Units: v is in units of g; η is in units of θ per unit of g. Under a constant g the step grows to η g / (1 - μ).
 
-Variant: the learning rate is outside the velocity, and there is no dampening. μ = 0 is SGD.
+Variant: the learning rate outside the velocity, and no dampening.
 
 Differs:
-    torch.optim.SGD(momentum=μ), optax.sgd(momentum=μ): the same.
-    keras.optimizers.SGD(momentum=μ): the learning rate is inside, v ← μ v - η g, θ ← θ + v, as in Sutskever et
-        al. For a constant η that is the same with v' = -η v; after a change of η, what had entered the velocity
-        before still moves θ at the old rate.
+    torch.optim.SGD: the same with momentum=μ and dampening=0.
+    optax: the same, optax.trace(μ) and then -η.
+    Keras: v ← μ v - η g, θ ← θ + v, also in Sutskever et al. Theirs is -η times this v as long as η is constant;
+        after a change of η, what entered the velocity before still moves θ at the old rate.
 
-Relation: SGD with a velocity. NAG adds the look-ahead; Adam averages the gradient likewise and divides by its
-    size.
+Relation: μ = 0 is sgd. nag takes the gradient where the velocity is about to lead.
 
 Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
@@ -56,7 +55,8 @@ def momentum_update(
 ) -> tuple[Tree, MomentumState]:
     def update(p, g, v):
         v = mu * v + g  # (1)
-        return p - lr * v, v  # (2)
+        p = p - lr * v  # (2)
+        return p, v
 
     params, v = map_leaves(update, params, grads, state.v)
     return params, MomentumState(v)

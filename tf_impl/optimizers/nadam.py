@@ -1,7 +1,7 @@
 """Nadam: Adam with Nesterov's look ahead, and a momentum that grows over time.
 
-Idea: Nesterov's look-ahead improves momentum, and Adam's first moment is a momentum. Nadam puts the look-ahead
-    into Adam: the step already uses the weight that the momentum will have next.
+Idea: Adam's first moment is a momentum, so Nesterov's correction applies to it: step as if the coming momentum had
+    acted already. Early gradients are unreliable, which is why the momentum starts low and grows to β₁.
 
     μ_t = β₁ (1 - ½ 0.96^(ψ t))                 (1)   schedule, t = 1, 2, ...
     π_t = π_{t-1} μ_t,  π_0 = 1                 (2)   product of all μ so far
@@ -9,23 +9,24 @@ Idea: Nesterov's look-ahead improves momentum, and Adam's first moment is a mome
     v ← β₂ v + (1 - β₂) g²                      (4)   second moment
     m̂ = μ_{t+1} m / (1 - π_{t+1}) + (1 - μ_t) g / (1 - π_t)      (5)
     v̂ = v / (1 - β₂ᵗ)                           (6)   bias correction
-    θ ← θ - η m̂ / (√v̂ + ε)                      (7)
+    θ ← θ - η m̂ / (√v̂ + ε)                      (7)   η: the learning rate
 
 Shapes: any tree of arrays; gradients, m and v are trees of the same structure and shapes. step and product are the
     scalars t and π_t.
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient. ψ is per step.
 
-Variant: Dozat's schedule at ψ = 0.004 and ε outside the root; the paper's factor β₂ on v̂ is left out, as in
-    every library. Powers and π are computed in float64, and π is kept in the dtype of the parameters. (1 - β₂)
-    g g is evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow.
+Variant: Dozat's schedule at ψ = 0.004 and ε outside the root. The paper's factor β₂ on v̂ is left out, as by all
+    libraries. Powers and π are computed in float64, and π is kept in the dtype of the parameters. (1 - β₂) g g is
+    evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow.
 
 Differs:
-    torch.optim.NAdam: the same, but π is kept in float32 even for float64 parameters.
-    keras.optimizers.Nadam: 0.96ᵗ in the schedule, which is ψ = 1.
-    optax.nadam: no schedule: μ_t = β₁.
+    torch.optim.NAdam: the same, ψ is momentum_decay; it keeps π in float32 even for float64 parameters.
+    Keras: 0.96^t in the schedule, which is ψ = 1.
+    optax: optax.nadam has no schedule, μ_t = β₁.
+    Dozat: a factor β₂ on v̂.
 
-Relation: Adam with Nesterov's look-ahead (see nag), and a momentum that grows over time.
+Relation: adam with nag's look ahead in (5) and with a schedule for its momentum.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), if ψ is negative, or if gradients, state and
     parameters are different trees.
@@ -83,7 +84,8 @@ def nadam_update(
         v = beta2 * v + (1 - beta2) * g * g  # (4)
         m_hat = tf.cast(along_m, m.dtype) * m + tf.cast(along_g, g.dtype) * g  # (5)
         sqrt_v_hat = tf.sqrt(v) / tf.cast(correction**0.5, v.dtype)  # (6)
-        return p - lr * m_hat / (sqrt_v_hat + eps), m, v  # (7)
+        p = p - lr * m_hat / (sqrt_v_hat + eps)  # (7)
+        return p, m, v
 
     params, m, v = map_leaves(update, params, grads, state.m, state.v)
     return params, NadamState(step, tf.cast(product, state.product.dtype), m, v)

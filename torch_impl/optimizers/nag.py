@@ -1,7 +1,7 @@
 """Nesterov's accelerated gradient (NAG): momentum that looks ahead.
 
-Idea: Momentum is going to carry the weights further anyway, so the gradient is taken there and not where they
-    stand. This look-ahead brakes earlier when the slope turns.
+Idea: Momentum overshoots, because the gradient is taken before the velocity has moved the weights. NAG takes it at
+    the point where the velocity is about to lead, so that a step too far is corrected one step earlier.
 
     v ← μ v + g                    (1)   velocity; g: the gradient of the loss at θ
     θ ← θ - η (g + μ v)            (2)   η: the learning rate
@@ -10,15 +10,17 @@ Shapes: any tree of arrays; gradients and v are trees of the same structure and 
 
 Units: v is in units of g; η is in units of θ per unit of g. Under a constant g the step grows to η g / (1 - μ).
 
-Variant: the form of Bengio et al., in which θ is the point that Nesterov's method looks ahead to. Sutskever et
-    al. keep the point φ before that look: v' ← μ v' - η ∇f(φ + μ v'), φ ← φ + v'. For a constant η the two are
-    one, with v' = -η v and θ = φ + μ v'. The learning rate is outside the velocity. μ = 0 is SGD.
+Variant: the form of Bengio et al., in which θ is the point that Nesterov's method looks ahead to, so that the
+    gradient is that at θ itself. The learning rate is outside the velocity, as in momentum.
 
 Differs:
-    torch.optim.SGD(nesterov=True), optax.sgd(nesterov=True): the same.
-    keras.optimizers.SGD(nesterov=True): the learning rate is inside the velocity, as for its momentum.
+    torch.optim.SGD: the same with momentum=μ and nesterov=True.
+    optax: the same, optax.trace(μ, nesterov=True) and then -η.
+    Keras: the same form with η inside the velocity; -η times this v as long as η is constant.
+    Sutskever et al.: the point φ before the look: v' ← μ v' - η ∇f(φ + μ v'), φ ← φ + v'. At a constant η the two are
+        one, with v' = -η v and θ = φ + μ v'.
 
-Relation: momentum with a look-ahead; Nadam is Adam with the same look-ahead.
+Relation: momentum with μ v + g in place of v in the step. μ = 0 is sgd. nadam does the same to adam.
 
 Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
@@ -56,7 +58,8 @@ def nag_update(
 ) -> tuple[Tree, NAGState]:
     def update(p, g, v):
         v = mu * v + g  # (1)
-        return p - lr * (g + mu * v), v  # (2)
+        p = p - lr * (g + mu * v)  # (2)
+        return p, v
 
     params, v = map_leaves(update, params, grads, state.v)
     return params, NAGState(v)

@@ -1,7 +1,7 @@
 """Stochastic gradient descent (SGD).
 
-Idea: Against the gradient the loss falls fastest, so each step goes a little way down it. The gradient of a few
-    examples, drawn at random, is right on average and far cheaper than that of all of them.
+Idea: The gradient of a small batch points, on average, where the gradient of all examples does, at a fraction of the
+    cost. Many cheap steps in a noisy direction get further than a few exact ones.
 
     θ ← θ - η g                    (1)   g: the gradient of the loss at θ, η: the learning rate
 
@@ -12,10 +12,11 @@ Units: η is in units of θ per unit of g.
 Variant: no momentum and no weight decay; the learning rate may change at every step.
 
 Differs:
-    torch.optim.SGD, keras.optimizers.SGD, optax.sgd: the same at their defaults, apart from the default
-        learning rate: 1e-3 in PyTorch, 0.01 in Keras, none in optax.
+    torch.optim.SGD: the same with momentum=0, its default.
+    Keras: SGD, the same; its default η is 0.01, as here.
+    optax: optax.sgd, the same; it returns -η g, which the caller adds.
 
-Relation: the first of the family: momentum adds a velocity, AdaGrad a learning rate for every weight.
+Relation: the start of the family. momentum adds a velocity, adagrad a rate for every weight.
 
 Raises: ValueError if η is not positive, or if gradients and parameters are different trees.
 
@@ -43,5 +44,8 @@ def sgd_init(params: Tree) -> SGDState:
 
 @checked
 def sgd_update(grads: Tree, state: SGDState, params: Tree, *, lr: Positive = 0.01) -> tuple[Tree, SGDState]:
-    params = map_leaves(lambda p, g: p - lr * g, params, grads)  # (1)
-    return params, state
+    def update(p, g):
+        p = p - lr * g  # (1)
+        return p
+
+    return map_leaves(update, params, grads), state

@@ -96,7 +96,7 @@ def _keras(keras, mode, args):
     step = compiled("tf", step, mode)
 
     def run():
-        step(v, u_h, u_v)
+        step(v, u_v, u_h)
         return [weight.value for weight in weights]
 
     return run

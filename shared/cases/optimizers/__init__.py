@@ -1,6 +1,9 @@
 """What every optimizer's case needs: a descent that tells the variants apart, the drivers that follow it, and
 torch.optim, TensorFlow's raw update operations and optax over the same gradients."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from shared.cases import Bad, Case
@@ -22,35 +25,39 @@ def descent(draw, D=3, H=4, steps=12):
 # --- drivers: parameters and state after every step -----------------------------------------------------------
 
 
-def run(module, params, grads, lrs, **options):
-    return resumed(module, params, _named(module, "init")(params), grads, lrs, **options)
+class Drivers(NamedTuple):
+    """run: from the start on; resumed: from a given state on; overflowing: as run, without NumPy's warnings of ∞."""
+
+    run: Callable
+    resumed: Callable
+    overflowing: Callable
 
 
-def resumed(module, params, state, grads, lrs, **options):
-    update, history = _named(module, "update"), []
-    for g, lr in zip(grads, lrs, strict=True):
-        params, state = update(g, state, params, lr=lr, **options)
-        history.append((params, state))
-    return history
+def drivers(name):
+    """The drivers of the optimizer of that name, for any module that defines it."""
 
+    def run(module, params, grads, lrs, **options):
+        return resumed(module, params, getattr(module, f"{name}_init")(params), grads, lrs, **options)
 
-def overflowing(module, params, grads, lrs, **options):
-    """A run whose squares leave float32: NumPy warns of it, rightly, and it must go on all the same."""
-    with np.errstate(over="ignore"):
-        return run(module, params, grads, lrs, **options)
+    def resumed(module, params, state, grads, lrs, **options):
+        update, history = getattr(module, f"{name}_update"), []
+        for g, lr in zip(grads, lrs, strict=True):
+            params, state = update(g, state, params, lr=lr, **options)
+            history.append((params, state))
+        return history
 
+    def overflowing(module, params, grads, lrs, **options):
+        with np.errstate(over="ignore"):
+            return run(module, params, grads, lrs, **options)
 
-def _named(module, what):
-    """The module's own function of that ending, whatever the module is called: `adam_update` for "update"."""
-    own = (f for f in vars(module).values() if getattr(f, "__module__", None) == module.__name__ and callable(f))
-    return next(f for f in own if f.__name__.endswith(f"_{what}"))
+    return Drivers(run, resumed, overflowing)
 
 
 # --- oracles --------------------------------------------------------------------------------------------------
 
 
-def torch_run(optimizer_class, params, grads, lrs, state_of, start=None, dtype="float64", **options):
-    """[(params, state)] after every step of a torch.optim optimizer, all in float64, or in another dtype.
+def torch_run(optimizer_class, params, grads, lrs, state_of, start=None, **options):
+    """[(params, state)] after every step of a torch.optim optimizer, all in float64.
 
     state_of(optimizer, tensors, unflatten) gives the state as the NumPy column has it; start(optimizer, tensors)
     may set the optimizer's state before the first step.
@@ -58,7 +65,7 @@ def torch_run(optimizer_class, params, grads, lrs, state_of, start=None, dtype="
     import torch
     import optree
 
-    exact = {"dtype": getattr(torch, dtype)}
+    exact = {"dtype": torch.float64}
     leaves, tree = optree.tree_flatten(params)
     tensors = [torch.tensor(leaf, **exact, requires_grad=True) for leaf in leaves]
     optimizer = optimizer_class(tensors, lr=lrs[0], **options)
@@ -78,7 +85,7 @@ def torch_run(optimizer_class, params, grads, lrs, state_of, start=None, dtype="
     return history
 
 
-def torch_oracle(name, State, slots, translate, dtype="float64"):
+def torch_oracle(name, State, slots, translate):
     """The optimizer `name` of torch.optim as an oracle of (params, grads, lrs) or (params, state, grads, lrs).
 
     slots: torch's name for each field of our State, None for one that is not kept. translate(**options) gives
@@ -110,7 +117,7 @@ def torch_oracle(name, State, slots, translate, dtype="float64"):
 
             return State(**{name: field(slot) for name, slot in slots.items()})
 
-        options = {"start": start if before else None, "dtype": dtype, **translate(**options)}
+        options = {"start": start if before else None, **translate(**options)}
         return torch_run(getattr(torch.optim, name), params, grads, lrs, state_of, **options)
 
     return oracle
@@ -153,7 +160,7 @@ def optax_run(params, grads, lrs, make, state_of):
 # --- edges ----------------------------------------------------------------------------------------------------
 
 
-def nasty_runs(draw, oracle, options, huge=1e20):
+def nasty_runs(draw, run, oracle, options, huge=1e20):
     """Zero, tiny and huge gradients from the first step on; huge: the largest that float32 must carry."""
     params, small = {"W": draw(3)}, np.array([1e-25, -1e-12, 1e-8])
     args = (params, [{"W": np.zeros(3)}] * 2, [0.1] * 2)
@@ -163,13 +170,13 @@ def nasty_runs(draw, oracle, options, huge=1e20):
     yield Case(run, args, oracle, options, grad=False, dtype="float32", name="huge gradients, float32")
 
 
-def beyond_float32(draw, oracle, options):
-    """Gradients whose squares float32 does not have: `oracle` must compute in float32, too."""
-    args = ({"W": draw(3).astype("float32")}, [{"W": np.float32([1e20, -1e20, 1.0])}] * 2, [0.1] * 2)
-    yield Case(overflowing, args, oracle, options, grad=False, dtype="float32", name="squares beyond float32")
+def infinite_squares(draw, overflowing, oracle, options):
+    """Gradients whose squares no float64 holds: the weight stands still, and the others go on."""
+    args = ({"W": draw(3)}, [{"W": np.array([1e200, -1e200, 1.0])}] * 2, [0.1] * 2)
+    yield Case(overflowing, args, oracle, options, grad=False, name="infinite squares")
 
 
-def late_run(draw, oracle, options, state):
+def late_run(draw, resumed, oracle, options, state):
     """Two steps after a million others; state(m, v) makes the state of that moment from a normal and a positive
     tree."""
     late = state({"W": draw(3)}, {"W": 0.1 + draw.uniform(3)})

@@ -8,22 +8,21 @@ from shared.cases.optimizers import (
     DECAY,
     POSITIVE,
     bad_calls,
-    beyond_float32,
     descent,
+    drivers,
+    infinite_squares,
     nasty_runs,
     optax_run,
-    resumed,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 
+run, resumed, overflowing = drivers("adadelta")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"rho": 0.8, "eps": 1e-2}
 
 SLOTS = {"v": "square_avg", "u": "acc_delta"}
 torch_adadelta = torch_oracle("Adadelta", AdaDeltaState, SLOTS, lambda rho, eps: {"rho": rho, "eps": eps})
-torch_single = torch_oracle("Adadelta", AdaDeltaState, SLOTS, lambda rho, eps: {"rho": rho, "eps": eps}, "float32")
 
 
 def raw_tensorflow(params, grads, lrs, *, rho, eps):
@@ -46,8 +45,8 @@ def cases(draw, D=3, H=4):
 
 def nasty(draw):
     usual = {"rho": 0.95, "eps": 1e-6}
-    yield from nasty_runs(draw, torch_adadelta, usual, huge=5e19)  # (1 - ρ) g² is 1.25e38, g² alone is infinite
-    yield from beyond_float32(draw, torch_single, usual)
+    yield from nasty_runs(draw, run, torch_adadelta, usual, huge=5e19)  # (1 - ρ) g² is 1.25e38, g² alone is infinite
+    yield from infinite_squares(draw, overflowing, torch_adadelta, usual)
     moved = AdaDeltaState({"W": np.full(3, 1e-30)}, {"W": np.array([0.0, 1e-40, 1e10])})
     args = ({"W": draw(3)}, moved, [{"W": np.array([0.0, 1e-20, 1e-9])}] * 2, [1.0] * 2)
     yield Case(resumed, args, torch_adadelta, usual, grad=False, name="long steps, then a plateau")
@@ -79,6 +78,6 @@ MUTANTS = [
     Mutant("v = rho * v + (1 - rho) * g * g", "v = rho * v + (1 - rho) * (g * g)",
            "g² first: infinite in float32 from |g| = 1.8e19 on, where the step becomes 0."),
     Mutant("v = rho * v + (1 - rho) * g * g", "v = v + g * g", "A sum instead of an average: AdaGrad's denominator."),
-    Mutant("return p - lr * delta, v, u", "return p - lr * delta * g, v, u", "The gradient counted twice."),
+    Mutant("p = p - lr * delta", "p = p - lr * delta * g", "The gradient counted twice."),
     Mutant("return params, AdaDeltaState(v, u)", "return params, AdaDeltaState(u, v)", "The two averages swapped."),
 ]  # fmt: skip

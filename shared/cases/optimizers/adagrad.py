@@ -5,21 +5,21 @@ from shared.cases import Case, Mutant
 from shared.cases.optimizers import (
     POSITIVE,
     bad_calls,
-    beyond_float32,
     descent,
+    drivers,
+    infinite_squares,
     nasty_runs,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 
+run, _, overflowing = drivers("adagrad")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"eps": 1e-2}  # at ε = 1e-10 nobody sees where it is added
 
 SLOTS = {"h": "sum", "step": "step"}  # torch counts the steps, for a decay of the rate that we do not have
 without_step = lambda h, step: AdaGradState(h)
 torch_adagrad = torch_oracle("Adagrad", without_step, SLOTS, lambda eps: {"eps": eps})
-torch_single = torch_oracle("Adagrad", without_step, SLOTS, lambda eps: {"eps": eps}, dtype="float32")
 
 
 def raw_tensorflow(params, grads, lrs, *, eps):
@@ -36,8 +36,8 @@ def cases(draw, D=3, H=4):
 
 def nasty(draw):
     usual = {"eps": 1e-10}
-    yield from nasty_runs(draw, torch_adagrad, usual, huge=1e19)  # the sum of two squares: 2e38
-    yield from beyond_float32(draw, torch_single, usual)
+    yield from nasty_runs(draw, run, torch_adagrad, usual, huge=1e19)  # the sum of two squares: 2e38
+    yield from infinite_squares(draw, overflowing, torch_adagrad, usual)
 
 
 def bad(draw):
@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant("h = h + g * g", "h = 0.9 * h + 0.1 * g * g", "An average instead of a sum: RMSProp."),
     Mutant("h = h + g * g", "h = h + abs(g)", "The sum of magnitudes, not of squares."),
     Mutant("h = h + g * g", "h = h + np.mean(g * g)", "One rate for a whole array: the point of AdaGrad is lost."),
-    Mutant("return p - lr * g / (np.sqrt(h) + eps), h", "return p - lr * g / (np.sqrt(h - g * g) + eps), h",
+    Mutant("p = p - lr * g / (np.sqrt(h) + eps)", "p = p - lr * g / (np.sqrt(h - g * g) + eps)",
            "The sum before this step: the first step divides by ε alone and is enormous."),
     Mutant("return params, AdaGradState(h)", "return params, state", "The sum is not kept."),
 ]  # fmt: skip

@@ -9,14 +9,15 @@ from shared.cases.optimizers import (
     POSITIVE,
     bad_calls,
     descent,
+    drivers,
     late_run,
     nasty_runs,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 from shared.differences import RUN
 
+run, resumed, _ = drivers("adam")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-2}  # at eps = 1e-8 nobody sees where it is added
 
@@ -36,7 +37,7 @@ def raw_tensorflow(params, grads, lrs, *, beta1, beta2, eps):
         betas = {"beta1": exact(beta1), "beta2": exact(beta2), "epsilon": exact(eps * (1 - beta2**t) ** 0.5)}
         raw.ResourceApplyAdam(var=var, m=m, v=v, lr=lr, grad=grad, **powers, **betas)
 
-    return tensorflow_run(params, grads, lrs, 2, apply, lambda t, *trees: AdamState(np.asarray(t), *trees))
+    return tensorflow_run(params, grads, lrs, 2, apply, lambda t, m, v: AdamState(np.asarray(t), m, v))
 
 
 def cases(draw, D=3, H=4):
@@ -46,8 +47,8 @@ def cases(draw, D=3, H=4):
 
 def nasty(draw):
     usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    yield from nasty_runs(draw, torch_adam, usual)
-    yield from late_run(draw, torch_adam, usual, lambda m, v: AdamState(np.asarray(1_000_000), m, v))
+    yield from nasty_runs(draw, run, torch_adam, usual)
+    yield from late_run(draw, resumed, torch_adam, usual, lambda m, v: AdamState(np.asarray(1_000_000), m, v))
 
 
 def bad(draw):
@@ -64,7 +65,7 @@ MUTANTS = [
            "ε inside the root (as RMSProp has it elsewhere): √ε = 1e-4 damps every small gradient."),
     Mutant("(sqrt_v_hat + eps)", "(sqrt_v_hat + eps / correction2**0.5)",
            "TensorFlow's and Keras's ε̂: added before the bias correction, so larger in the first steps."),
-    Mutant("/ (sqrt_v_hat + eps), m, v  # (4)", "/ (sqrt_v_hat + eps), m_hat, sqrt_v_hat**2  # (4)",
+    Mutant("return p, m, v\n", "return p, m_hat, sqrt_v_hat**2\n",
            "The corrected moments stored as the state: corrected again at every step, wrong from step 2 on."),
     Mutant("return params, AdamState(step, m, v)", "return params, AdamState(state.step, m, v)",
            "The step is never counted: the bias correction of step 1 for ever."),

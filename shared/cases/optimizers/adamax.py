@@ -9,13 +9,14 @@ from shared.cases.optimizers import (
     POSITIVE,
     bad_calls,
     descent,
+    drivers,
     late_run,
     nasty_runs,
     optax_run,
-    run,
     torch_oracle,
 )
 
+run, resumed, _ = drivers("adamax")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-2}
 
@@ -38,8 +39,8 @@ def cases(draw, D=3, H=4):
 
 def nasty(draw):
     usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    yield from nasty_runs(draw, torch_adamax, usual)
-    yield from late_run(draw, torch_adamax, usual, lambda m, u: AdaMaxState(np.asarray(1_000_000), m, u))
+    yield from nasty_runs(draw, run, torch_adamax, usual)
+    yield from late_run(draw, resumed, torch_adamax, usual, lambda m, u: AdaMaxState(np.asarray(1_000_000), m, u))
 
 
 def bad(draw):
@@ -50,9 +51,9 @@ def bad(draw):
 MUTANTS = [
     Mutant("""np.maximum(beta2 * u, abs(g) + eps)  # (2)
         m_hat = m / correction  # (3)
-        return p - lr * m_hat / u, m, u""", """np.maximum(beta2 * u, abs(g))  # (2)
+        p = p - lr * m_hat / u""", """np.maximum(beta2 * u, abs(g))  # (2)
         m_hat = m / correction  # (3)
-        return p - lr * m_hat / (u + eps), m, u""",
+        p = p - lr * m_hat / (u + eps)""",
            "ε in the denominator (TensorFlow, Keras): it counts at every step, not only when g is the largest."),
     Mutant("abs(g) + eps", "abs(g)", "No ε (the paper): 0 / 0 where the first gradient is 0."),
     Mutant("np.maximum(beta2 * u, abs(g) + eps)", "np.maximum(u, abs(g) + eps)", "The maximum is never forgotten."),
@@ -65,9 +66,9 @@ MUTANTS = [
     Mutant("np.maximum(beta2 * u, abs(g) + eps)", "np.maximum(beta2 * u, abs(g).max() + eps)",
            "The largest gradient of the whole array: one rate for all of its weights."),
     Mutant("m_hat = m / correction", "m_hat = m", "No bias correction: the first steps are ten times too short."),
-    Mutant("m_hat / u, m, u  # (4)", "m_hat / (u / (1 - beta2 ** float(step))), m, u  # (4)",
+    Mutant("m_hat / u  # (4)", "m_hat / (u / (1 - beta2 ** float(step)))  # (4)",
            "A bias correction of u, which is no average: needs none."),
-    Mutant("m_hat / u, m, u  # (4)", "m_hat / np.sqrt(u), m, u  # (4)", "Adam's root: u is no square."),
+    Mutant("m_hat / u  # (4)", "m_hat / np.sqrt(u)  # (4)", "Adam's root: u is no square."),
     Mutant("return params, AdaMaxState(step, ", "return params, AdaMaxState(state.step, ",
            "The step is never counted: the bias correction of step 1 for ever."),
 ]  # fmt: skip

@@ -9,13 +9,14 @@ from shared.cases.optimizers import (
     POSITIVE,
     bad_calls,
     descent,
+    drivers,
     late_run,
     nasty_runs,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 
+run, resumed, _ = drivers("amsgrad")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-2}  # gradients shrink: at a β₂ near 1 v would never fall
 
@@ -45,9 +46,9 @@ def cases(draw, D=3, H=4):
 
 def nasty(draw):
     usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    yield from nasty_runs(draw, torch_amsgrad, usual)
+    yield from nasty_runs(draw, run, torch_amsgrad, usual)
     state = lambda m, v: AMSGradState(np.asarray(1_000_000), m, v, {"W": v["W"] + [0.0, 1.0, 1e-3]})
-    yield from late_run(draw, torch_amsgrad, usual, state)
+    yield from late_run(draw, resumed, torch_amsgrad, usual, state)
 
 
 def bad(draw):

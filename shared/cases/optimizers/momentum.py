@@ -6,14 +6,14 @@ from shared.cases.optimizers import (
     DECAY,
     bad_calls,
     descent,
+    drivers,
     nasty_runs,
     optax_run,
-    resumed,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 
+run, resumed, _ = drivers("momentum")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"mu": 0.8}
 
@@ -37,7 +37,7 @@ def cases(draw, D=3, H=4):
 
 
 def nasty(draw):
-    yield from nasty_runs(draw, torch_momentum, {"mu": 0.9})
+    yield from nasty_runs(draw, run, torch_momentum, {"mu": 0.9})
     args = ({"W": draw(3)}, MomentumState({"W": draw(3)}), [{"W": draw(3)}] * 2, [0.1, 10.0])
     yield Case(resumed, args, torch_momentum, {"mu": 0.99}, grad=False, name="moving, then a hundred times the rate")
     args = ({"W": draw(3)}, [{"W": draw(3)}] * 3, [0.1] * 3)
@@ -63,10 +63,10 @@ MUTANTS = [
     Mutant("v = mu * v + g", "v = g", "The velocity is forgotten: plain gradient descent."),
     Mutant("v = mu * v + g", "v = v + g", "No friction: the ball never stops."),
     Mutant("v = mu * v + g", "v = mu * (v + g)", "The new gradient is damped as well: every step is too short."),
-    Mutant("return p - lr * v, v", "return p - lr * (g + mu * v), v", "Nesterov's step under the name of momentum."),
-    Mutant("return p - lr * v, v", "return p + lr * v, v",
+    Mutant("p = p - lr * v", "p = p - lr * (g + mu * v)", "Nesterov's step under the name of momentum."),
+    Mutant("p = p - lr * v", "p = p + lr * v",
            "The paper's sign at the end with PyTorch's sign at the start: ascent."),
-    Mutant("return p - lr * v, v", "return p - lr * g, v", "The velocity is computed and not used."),
-    Mutant("return p - lr * v, v", "return p - 0.01 * v, v", "The default hard-coded: schedules do nothing."),
+    Mutant("p = p - lr * v", "p = p - lr * g", "The velocity is computed and not used."),
+    Mutant("p = p - lr * v", "p = p - 0.01 * v", "The default hard-coded: schedules do nothing."),
     Mutant("return params, MomentumState(v)", "return params, state", "The new velocity is not kept."),
 ]  # fmt: skip

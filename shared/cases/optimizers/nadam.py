@@ -7,8 +7,9 @@ import numpy as np
 
 from numpy_impl.optimizers.nadam import NadamState
 from shared.cases import Bad, Case, Mutant
-from shared.cases.optimizers import DECAY, POSITIVE, bad_calls, descent, late_run, nasty_runs, run, torch_oracle
+from shared.cases.optimizers import DECAY, POSITIVE, bad_calls, descent, drivers, late_run, nasty_runs, torch_oracle
 
+run, resumed, _ = drivers("nadam")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-2, "psi": 0.1}  # a schedule that 12 steps can show
 USUAL = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "psi": 0.004}
@@ -65,9 +66,9 @@ def cases(draw, D=3, H=4):
 
 
 def nasty(draw):
-    yield from nasty_runs(draw, torch_nadam, USUAL)
+    yield from nasty_runs(draw, run, torch_nadam, USUAL)
     state = lambda m, v: NadamState(np.asarray(1_000_000), np.asarray(0.0), m, v)
-    yield from late_run(draw, torch_nadam, USUAL, state)
+    yield from late_run(draw, resumed, torch_nadam, USUAL, state)
 
 
 def bad(draw):

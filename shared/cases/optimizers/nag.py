@@ -9,14 +9,14 @@ from shared.cases.optimizers import (
     DECAY,
     bad_calls,
     descent,
+    drivers,
     nasty_runs,
     optax_run,
-    resumed,
-    run,
     tensorflow_run,
     torch_oracle,
 )
 
+run, resumed, _ = drivers("nag")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"mu": 0.8}
 
@@ -55,7 +55,7 @@ def cases(draw, D=3, H=4):
 
 
 def nasty(draw):
-    yield from nasty_runs(draw, torch_nag, {"mu": 0.9})
+    yield from nasty_runs(draw, run, torch_nag, {"mu": 0.9})
     args = ({"W": draw(3)}, NAGState({"W": draw(3)}), [{"W": draw(3)}] * 2, [0.1, 10.0])
     yield Case(resumed, args, torch_nag, {"mu": 0.99}, grad=False, name="moving, then a hundred times the rate")
     args = ({"W": draw(3)}, NAGState({"W": np.zeros(3)}), [{"W": np.full(3, 1e-30)}], [0.1])

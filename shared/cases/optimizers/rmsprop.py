@@ -1,13 +1,22 @@
 """Oracle: torch.optim.RMSprop in float64, plain, centered, with momentum and with both; optax as a second opinion."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from numpy_impl.optimizers.rmsprop import RMSPropState
 from shared.cases import Bad, Case, Mutant
-from shared.cases.optimizers import DECAY, POSITIVE, bad_calls, descent, nasty_runs, optax_run, resumed, torch_oracle
+from shared.cases.optimizers import (
+    DECAY,
+    POSITIVE,
+    bad_calls,
+    descent,
+    drivers,
+    infinite_squares,
+    nasty_runs,
+    optax_run,
+    torch_oracle,
+)
 
+_, resumed, _ = drivers("rmsprop")
 SMALLEST = {"D": 1, "H": 1}
 OPTIONS = {"rho": 0.8, "eps": 1e-2}  # at ε = 1e-8 nobody sees where it is added
 USUAL = {"rho": 0.9, "eps": 1e-8}
@@ -24,18 +33,14 @@ def steady(rmsprop, params, grad, *, lr, steps, **options):
 
 
 def overflowing(rmsprop, *args, **options):
-    with np.errstate(over="ignore"):  # NumPy warns, rightly; it must go on all the same
+    with np.errstate(over="ignore"):
         return run(rmsprop, *args, **options)
 
 
-def torch_rmsprop(params, *args, rho, eps, centered=False, momentum=0.0, dtype="float64"):
+def torch_rmsprop(params, *args, rho, eps, centered=False, momentum=0.0):
     slots = {"v": "square_avg", "a": "grad_avg" if centered else None, "b": "momentum_buffer" if momentum else None}
     keywords = {"alpha": rho, "eps": eps, "centered": centered, "momentum": momentum}
-    return torch_oracle("RMSprop", RMSPropState, slots, lambda: keywords, dtype)(params, *args)
-
-
-def torch_single(*args, **options):
-    return torch_rmsprop(*args, **options, dtype="float32")
+    return torch_oracle("RMSprop", RMSPropState, slots, lambda: keywords)(params, *args)
 
 
 def torch_steady(params, grad, *, lr, steps, **options):
@@ -63,8 +68,7 @@ def cases(draw, D=3, H=4):
 
 
 def nasty(draw):
-    for case in nasty_runs(draw, torch_rmsprop, USUAL, huge=4e19):  # (1 - ρ) g² is 1.6e38, g² alone is infinite
-        yield replace(case, function=run)
+    yield from nasty_runs(draw, run, torch_rmsprop, USUAL, huge=4e19)  # (1 - ρ) g² is 1.6e38, g² alone is infinite
     args = ({"W": draw(3).astype("float32")}, [{"W": np.float32([4e19, -4e19, 1e-30])}] * 2, [0.1] * 2)
     options = {**USUAL, "eps": 1e-2, "centered": True, "momentum": 0.9}
     yield Case(run, args, torch_rmsprop, options, grad=False, dtype="float32", name="huge, centered")
@@ -72,18 +76,16 @@ def nasty(draw):
     args = ({"W": draw(64).astype("float32")}, {"W": 1e-3 * draw(64).astype("float32")})
     options = {**USUAL, "eps": 1e-2, "centered": True, "lr": 1e-3, "steps": 200}
     yield Case(steady, args, torch_steady, options, grad=False, dtype="float32", name="constant gradient, float32")
-    args = ({"W": draw(3).astype("float32")}, [{"W": np.float32([1e20, -1e20, 1.0])}] * 2, [0.1] * 2)
-    yield Case(overflowing, args, torch_single, USUAL, grad=False, dtype="float32", name="squares beyond float32")
+    yield from infinite_squares(draw, overflowing, torch_rmsprop, USUAL)
+    args = ({"W": draw(3)}, [{"W": np.array([1e200, -1e200, 1.0])}] * 2, [0.1] * 2)
     options = {**USUAL, "centered": True}
-    yield Case(
-        overflowing, args, stands_still, options, grad=False, dtype="float32", name="squares beyond float32, centered"
-    )
+    yield Case(overflowing, args, stands_still, options, grad=False, name="infinite squares, centered")
 
 
 def stands_still(params, grads, lrs, **options):
     """torch has ∞ - ∞ here. Ours: where v is infinite the weight does not move; the others as torch's."""
-    history = torch_single(params, grads, lrs, **options)
-    fixed = lambda p: np.where(np.abs(grads[0]["W"]) > 1e19, params["W"], p["W"])
+    history = torch_rmsprop(params, grads, lrs, **options)
+    fixed = lambda p: np.where(np.abs(grads[0]["W"]) > 1e150, params["W"], p["W"])
     return [({"W": fixed(p)}, state) for p, state in history]
 
 

@@ -4,15 +4,10 @@ import numpy as np
 
 from numpy_impl.optimizers.sgd import SGDState
 from shared.cases import Bad, Case, Mutant
-from shared.cases.optimizers import descent, torch_run
+from shared.cases.optimizers import descent, drivers, torch_run
 
-
-def run(sgd, params, grads, lrs):
-    state, history = sgd.sgd_init(params), []
-    for g, lr in zip(grads, lrs, strict=True):
-        params, state = sgd.sgd_update(g, state, params, lr=lr)
-        history.append((params, state))
-    return history
+run, _, _ = drivers("sgd")
+SMALLEST = {"D": 1, "H": 1}
 
 
 def torch_sgd(params, grads, lrs):
@@ -32,9 +27,6 @@ def raw_tensorflow(params, grads, lrs):
             tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=tf.constant(g[name]))
         history.append(({name: v.numpy() for name, v in variables.items()}, SGDState()))
     return history
-
-
-SMALLEST = {"D": 1, "H": 1}
 
 
 def cases(draw, D=3, H=4):
@@ -70,6 +62,7 @@ MUTANTS = [
     ),
     Mutant("p - lr * g", "p - lr * g / 2", "Half the step: the learning rate no longer means what it says."),
     Mutant("p - lr * g", "p - 0.01 * g", "The default hard-coded: schedules do nothing."),
-    Mutant("p - lr * g, params, grads)", "p - lr * g, grads, params)", "Parameters and gradients swapped."),
+    Mutant("map_leaves(update, params, grads)", "map_leaves(update, grads, params)",
+           "Parameters and gradients swapped."),
     Mutant("p - lr * g", "(1 - lr) * p - lr * g", "Weight decay nobody asked for."),
 ]  # fmt: skip
