@@ -5,6 +5,7 @@ import sys
 
 import optree
 
+from shared import backends
 from shared.backends import is_float
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -98,3 +99,18 @@ def scope(name):
 def threads(n):
     tf.config.threading.set_intra_op_parallelism_threads(n)  # possible only before TensorFlow's first operation
     tf.config.threading.set_inter_op_parallelism_threads(n)
+
+
+BACKEND = backends.Backend(
+    "tf",
+    array,
+    numpy,
+    vjp,
+    call=call,
+    gradients_inside=gradients_inside,
+    value_and_grad=value_and_grad,
+    compile=compile,
+    device=device,
+    scope=scope,
+    threads=threads,
+)

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import torch
 import optree
 
+from shared import backends
 from shared.backends import is_float
 
 
@@ -88,3 +89,18 @@ def scope(name):
 
 def threads(n):
     torch.set_num_threads(n)
+
+
+BACKEND = backends.Backend(
+    "torch",
+    array,
+    numpy,
+    vjp,
+    call=call,
+    gradients_inside=gradients_inside,
+    value_and_grad=value_and_grad,
+    compile=compile,
+    device=device,
+    scope=scope,
+    threads=threads,
+)

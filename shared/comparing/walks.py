@@ -9,7 +9,6 @@ import numpy as np
 import optree
 
 from shared import backends, catalogue
-from shared.backends import libraries
 from shared.cases import Case, cotangents, tolerance
 from shared.comparing import aligning, specification, tracing
 
@@ -19,14 +18,12 @@ class Implementation(NamedTuple):
 
     module: ModuleType
     source: tracing.Source
-    library: libraries.Library
+    library: backends.Backend
 
 
 def column(backend: str, path: str) -> Implementation:
-    adapter = backends.get(backend)
     source = tracing.read(str(catalogue.source(backend, path)))
-    library = libraries.Library(backend, adapter.array, adapter.numpy)
-    return Implementation(backends.module(backend, path), source, library)
+    return Implementation(backends.module(backend, path), source, backends.get(backend))
 
 
 def arguments(implementation: Implementation, tree) -> Any:
