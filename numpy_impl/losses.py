@@ -1,20 +1,52 @@
-"""Losses: what a network's outputs cost.
+"""Losses: one number that says how wrong a network's outputs are.
 
-    mse                        L = mean over all elements of (ŷ - y)²                     (1)
-    binary_cross_entropy       L = mean over all elements of softplus(z) - y z            (2)
-    log_softmax                ℓ_nk = z_nk - m_n - log Σ_j e^(z_nj - m_n),  m_n = max_j z_nj   (3)
-    softmax_cross_entropy      L = -1/N Σ_n ℓ_n,label(n)                                  (4)
-    soft_cross_entropy         L = -1/N Σ_n Σ_k t_nk ℓ_nk                                 (5)
+Idea: a loss is small where the right answer got a large output, and smooth, so that its gradient says which way to
+    go. Cross-entropies take logits instead of probabilities: the logarithm undoes the exponential before either of
+    them can overflow or round to zero.
 
-Shapes: mse and binary_cross_entropy take two arrays of one shape, whatever it is; the other three take logits z
-    (N, K), with integer labels (N,) from 0 to K-1 or soft labels t (N, K). A loss is a scalar.
+    mse                    error = prediction - target                              (1)
+                           loss = mean over all elements of error²                  (2)
+    binary_cross_entropy   loss = mean over all elements of softplus(logits) - target ⊙ logits      (3)
+    logsumexp              shifted = x - top                                        (4)   top = max_j x_j
+                           log_sum = log Σ_j e^shifted_j                            (5)
+                           total = top + log_sum                                    (6)   = log Σ_j e^x_j
+    log_softmax            log_p = shifted - log_sum                                (7)   with x = logits
+    softmax_cross_entropy  loss = -1/N Σ_n log_p_n,label(n)                         (8)
+    soft_cross_entropy     loss = -1/N Σ_n Σ_k target_nk log_p_nk                   (9)
+    masked_cross_entropy   loss = -1/M Σ_n mask_n log_p_n,label(n)                  (10)  M = Σ_n mask_n, at least 1
 
-Units: cross-entropies are in nats per example (per element for binary_cross_entropy).
+Gradients:
+    d_error = 2/size d_loss error                               through (2)   size: the number of elements
+    d_prediction = d_error, d_target = -d_error                 through (1)
+    d_logits = 1/size d_loss (σ(logits) - target)               through (3)
+    d_target = -1/size d_loss logits                            through (3)
+    d_x = d_total ⊙ e^(x - total)                               through (4) (5) (6)
+    d_logits = d_log_p - e^log_p ⊙ Σ_k d_log_p                  through (4) (5) (7)
+    d_logits = 1/N d_loss (e^log_p - onehot)                    through (4) (5) (7) (8)
+    d_log_p = -1/N d_loss target                                through (9)
+    d_target = -1/N d_loss log_p                                through (9)
+    d_logits = 1/M d_loss mask ⊙ (e^log_p - onehot)             through (4) (5) (7) (10)
 
-Variant: logits, never probabilities. mse has no factor ½ (as PyTorch, Keras). Binary cross-entropy uses
-    softplus, whose derivative σ(z) is right at z = 0 too; the textbook form max(z, 0) - z y + log(1 + e^-|z|) is
-    not under automatic differentiation. The rows of t need not sum to 1: dz = softmax(z) Σ_k t_k - t (as PyTorch;
-    TensorFlow's fused operation assumes that they do).
+Shapes: mse and binary_cross_entropy take two arrays of one shape, whatever it is. logsumexp takes away one axis of
+    x, by default the last. log_softmax keeps the shape of logits (..., K). softmax_cross_entropy takes logits (N, K)
+    and integer labels (N,) from 0 to K-1; soft_cross_entropy logits and target (N, K); masked_cross_entropy logits
+    (..., K), labels (...) and a mask (...), True at the positions that count, with any axes before K, such as (T, N).
+    A loss is a scalar; onehot has the shape of logits, 1 at the label and 0 elsewhere.
+
+Units: cross-entropies are in nats: per example, per element in (3), per position that counts in (10).
+
+Variant: mse has no factor ½. (3) is the binary cross-entropy with softplus, whose derivative is σ(logits) at 0 too;
+    the textbook form max(z, 0) - z y + log(1 + e^-|z|) has another derivative there under automatic differentiation.
+    Rows of target in (9) need not sum to 1. top is 0 where the maximum is infinite, so that logsumexp of -∞ alone is
+    -∞; there it has no gradient (NaN, as in PyTorch). If no position counts, (10) is 0, with gradient 0. Labels must
+    be in range at positions that do not count, too.
+
+Differs:
+    torch.nn.functional.cross_entropy: all of (8), (9) and (10) in one function. A position does not count if its
+        label is ignore_index, and the mean over no position is NaN.
+    tf.nn.softmax_cross_entropy_with_logits: its gradient takes for granted that the rows of target sum to 1.
+    Keras: losses take probabilities unless from_logits=True, and clip them to [1e-7, 1 - 1e-7].
+    scikit-learn: log_loss takes probabilities.
 
 Raises: ValueError if shapes or dtypes disagree, if there is no example to take the mean of, or if a label is
     negative or at least K.
@@ -23,49 +55,89 @@ Reference: Bishop, "Pattern Recognition and Machine Learning" (2006), chapters 3
     Courville, "Deep Learning" (2016), section 6.2.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
 from numpy_impl.activations import sigmoid, softplus
 from shared.support.shapes import Below, checked
 
 
+class LogSumExpCache(NamedTuple):
+    x: Float[Array, "..."]
+    total: Float[Array, "..."]
+    axis: int
+
+
+class MaskedCrossEntropyCache(NamedTuple):
+    log_p: Float[Array, "*positions K"]
+    labels: Int[Array, "*positions"]
+    mask: Bool[Array, "*positions"]
+    count: Float[Array, ""]
+
+
 @checked(shape=1)
 def mse(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
-    error = prediction - target
-    return np.mean(error * error), error  # (1)
+    error = prediction - target  # (1)
+    loss = np.mean(error * error)  # (2)
+    return loss, error
 
 
 def mse_backward(cache, d_loss):
     error = cache
-    d_prediction = d_loss * 2 / error.size * error  # through (1)
-    return d_prediction, -d_prediction
+    d_error = d_loss * 2 / error.size * error  # through (2)
+    return d_error, -d_error  # through (1)
 
 
 @checked(shape=1)
 def binary_cross_entropy(logits: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
-    return np.mean(softplus(logits) - target * logits), (logits, target)  # (2)
+    loss = np.mean(softplus(logits) - target * logits)  # (3)
+    return loss, (logits, target)
 
 
 def binary_cross_entropy_backward(cache, d_loss):
     logits, target = cache
-    d_mean = d_loss / logits.size
-    return d_mean * (sigmoid(logits) - target), -d_mean * logits  # through (2)
+    d_logits = d_loss / logits.size * (sigmoid(logits) - target)  # through (3)
+    d_target = -d_loss / logits.size * logits  # through (3)
+    return d_logits, d_target
+
+
+@checked
+def logsumexp(x: Float[Array, "..."], *, axis: int = -1) -> Float[Array, "..."]:
+    top, _, log_sum = _shifted(x, axis)
+    total = np.squeeze(top + log_sum, axis)  # (6)
+    return total, LogSumExpCache(x, total, axis)
+
+
+def logsumexp_backward(cache, d_total):
+    x, total, axis = cache
+    d_total, total = np.expand_dims(d_total, axis), np.expand_dims(total, axis)
+    d_x = d_total * np.exp(x - total)  # through (4) (5) (6)
+    return (d_x,)
+
+
+def _shifted(x, axis):
+    """top, x - top and the logarithm of the sum of its exponentials, of which the largest is e^0 = 1."""
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)  # ∞ - ∞ is NaN
+    shifted = x - top  # (4)
+    with np.errstate(divide="ignore"):  # log 0 is -∞, as it should be
+        log_sum = np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))  # (5)
+    return top, shifted, log_sum
 
 
 @checked(K=1)
-def log_softmax(logits: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    shifted = logits - np.max(logits, axis=-1, keepdims=True)
-    log_p = shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))  # (3)
+def log_softmax(logits: Float[Array, "*positions K"]) -> Float[Array, "*positions K"]:
+    _, shifted, log_sum = _shifted(logits, -1)
+    log_p = shifted - log_sum  # (7)
     return log_p, log_p
 
 
 def log_softmax_backward(cache, d_log_p):
     log_p = cache
-    d_logits = d_log_p - np.exp(log_p) * np.sum(d_log_p, axis=-1, keepdims=True)  # through (3)
+    d_logits = d_log_p - np.exp(log_p) * np.sum(d_log_p, axis=-1, keepdims=True)  # through (4) (5) (7)
     return (d_logits,)
 
 
@@ -73,27 +145,52 @@ def log_softmax_backward(cache, d_log_p):
 def softmax_cross_entropy(
     logits: Float[Array, "N K"], labels: Annotated[Int[Array, "N"], Below("K")]
 ) -> Float[Array, ""]:
-    log_p, cache = log_softmax(logits)
+    log_p, _ = log_softmax(logits)
     picked = np.take_along_axis(log_p, labels[:, None], axis=-1)
-    return -np.mean(picked), (cache, labels)  # (4)
+    loss = -np.mean(picked)  # (8)
+    return loss, (log_p, labels)
 
 
 def softmax_cross_entropy_backward(cache, d_loss):
     log_p, labels = cache
-    d_logits = np.exp(log_p)  # through (3), with the sum of d_log_p known to be -1/N
-    d_logits[np.arange(len(labels)), labels] -= 1
-    d_logits *= d_loss / len(labels)  # through (4)
+    d_logits = d_loss / len(labels) * (np.exp(log_p) - _onehot(labels, log_p))  # through (4) (5) (7) (8)
     return d_logits, None
+
+
+def _onehot(labels, log_p):
+    return labels[..., None] == np.arange(log_p.shape[-1])
 
 
 @checked(N=1, K=1)
 def soft_cross_entropy(logits: Float[Array, "N K"], target: Float[Array, "N K"]) -> Float[Array, ""]:
-    log_p, cache = log_softmax(logits)
-    return -np.sum(target * log_p) / len(logits), (cache, target)  # (5)
+    log_p, _ = log_softmax(logits)
+    loss = -np.sum(target * log_p) / len(logits)  # (9)
+    return loss, (log_p, target)
 
 
 def soft_cross_entropy_backward(cache, d_loss):
     log_p, target = cache
-    scale = -d_loss / len(target)
-    (d_logits,) = log_softmax_backward(log_p, scale * target)
-    return d_logits, scale * log_p  # through (5)
+    d_log_p = -d_loss / len(target) * target  # through (9)
+    d_target = -d_loss / len(target) * log_p  # through (9)
+    (d_logits,) = log_softmax_backward(log_p, d_log_p)  # through (4) (5) (7)
+    return d_logits, d_target
+
+
+@checked(K=1)
+def masked_cross_entropy(
+    logits: Float[Array, "*positions K"],
+    labels: Annotated[Int[Array, "*positions"], Below("K")],
+    mask: Bool[Array, "*positions"],
+) -> Float[Array, ""]:
+    log_p, _ = log_softmax(logits)
+    picked = np.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
+    count = np.maximum(np.sum(mask, dtype=logits.dtype), 1)
+    loss = -np.sum(np.where(mask, picked, 0)) / count  # (10)
+    return loss, MaskedCrossEntropyCache(log_p, labels, mask, count)
+
+
+def masked_cross_entropy_backward(cache, d_loss):
+    log_p, labels, mask, count = cache
+    weights = d_loss / count * mask  # through (10)
+    d_logits = weights[..., None] * (np.exp(log_p) - _onehot(labels, log_p))  # through (4) (5) (7) (10)
+    return d_logits, None, None

@@ -18,7 +18,7 @@ ValueError that names the tensor.
 """
 
 from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 
@@ -115,6 +115,8 @@ def leaves(tree) -> dict[str, np.ndarray]:
 def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     """The tree of type `kind` from arrays by the expression that reaches them, `W`, `lstm.W_x`, `[0].b`; every array
     that is used is taken out of `leaves`. ValueError if one is missing."""
+    if get_origin(kind) is Annotated:  # `Annotated[X, Chain(...)]`
+        kind = get_args(kind)[0]
     if isinstance(kind, UnionType):  # `X | None`
         if not any(leaf == name or leaf.startswith((f"{name}.", f"{name}[")) for leaf in leaves):
             return None
