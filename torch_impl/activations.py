@@ -1,22 +1,43 @@
 """Elementwise activation functions.
 
-    sigmoid(x)    = σ(x) = 1 / (1 + e^(-x))                        (1)
-    tanh(x)       = (e^x - e^(-x)) / (e^x + e^(-x))                (2)
-    relu(x)       = x if x > 0 else 0                              (3)
-    leaky_relu(x) = x if x > 0 else α x                            (4)
-    elu(x)        = x if x > 0 else α (e^x - 1)                    (5)
-    selu(x)       = λ (x if x > 0 else α (e^x - 1))                (6)   λ = 1.0507..., α = 1.6732...
-    gelu(x)       = x Φ(x) = x ½ erfc(-x / √2)                     (7)   Φ: standard normal distribution
-    softplus(x)   = log(1 + e^x)                                   (8)
-    swish(x)      = x σ(β x)                                       (9)
+Idea: without a bend between its layers a network of any depth is one affine map. An activation puts a bend into every
+    unit; which one decides how far gradients reach back through many layers.
 
-Shapes: any; the result has the shape and dtype of x.
+    sigmoid     y = σ(x) = 1 / (1 + e^(-x))                   (1)
+    tanh        y = (e^x - e^(-x)) / (e^x + e^(-x))           (2)
+    relu        y = x if x > 0 else 0                         (3)
+    leaky_relu  y = x if x > 0 else α x                       (4)
+    elu         y = x if x > 0 else α (e^x - 1)               (5)
+    selu        y = λ elu(x)                                  (6)   λ = 1.0507..., α = 1.6732...
+    gelu        y = x Φ(x) = x ½ erfc(-x / √2)                (7)   Φ: distribution of the standard normal law
+    softplus    y = log(1 + e^x)                              (8)
+    swish       y = x s,  s = σ(β x)                          (9)
+
+Gradients:
+    d_x = d_y ⊙ y ⊙ (1 - y)                                   through (1)
+    d_x = d_y ⊙ (1 - y²)                                      through (2)
+    d_x = d_y ⊙ (1 if x > 0 else 0)                           through (3)
+    d_x = d_y ⊙ (1 if x > 0 else α)                           through (4)
+    d_x = d_y ⊙ (1 if x > 0 else α e^x)                       through (5)
+    d_x = λ d_y ⊙ (1 if x > 0 else α e^x)                     through (5) (6)
+    d_x = d_y ⊙ (Φ(x) + x φ(x))                               through (7)   φ = Φ': its density
+    d_x = d_y ⊙ σ(x)                                          through (8)
+    d_x = d_y ⊙ (s + β y ⊙ (1 - s))                           through (9)
+
+Shapes: any; y has the shape and dtype of x.
 
 Units: pure numbers.
 
-Variant: at a kink (x = 0) the derivative is that of the lower branch: relu 0, leaky_relu α, elu α, selu λα,
-    as in PyTorch. α of leaky_relu is 0.01 (PyTorch, ONNX; Keras has 0.2 or 0.3). gelu is the exact one, not the
-    tanh approximation, and keeps its left tail. softplus has no threshold. NaN stays NaN in all of them.
+Variant: at a kink (x = 0) the derivative is that of the lower branch: relu 0, leaky_relu α, elu α, selu λα. α of
+    leaky_relu is 0.01, α of elu and β of swish are 1. gelu is the exact one, not the tanh approximation, and keeps
+    its left tail. softplus has no threshold. NaN stays NaN in all of them.
+
+Differs:
+    torch: softplus is x above a threshold of 20; gelu's left tail is 0 below -8.4; silu is swish with β = 1.
+    Keras: α of leaky_relu is 0.2 in keras.activations, 0.3 in keras.layers; silu is swish with β = 1.
+    TensorFlow: the derivative of selu at 0 is λ.
+    JAX: the derivative of leaky_relu at 0 is 1; gelu is the tanh approximation unless approximate=False.
+    ONNX: constants are rounded to float32; α of LeakyRelu is 0.01.
 
 Raises: ValueError if x is not a floating-point array of this column's type.
 
@@ -39,45 +60,57 @@ SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 
 @checked
 def sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return torch.sigmoid(x)  # (1)
+    y = torch.sigmoid(x)  # (1)   written out, its derivative would be ∞ · 0 where e^(-x) overflows
+    return y
 
 
 @checked
 def tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return torch.tanh(x)  # (2)
+    y = torch.tanh(x)  # (2)
+    return y
 
 
 @checked
 def relu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return torch.where(x <= 0, 0.0, x)  # (3)
+    y = torch.where(x <= 0, 0.0, x)  # (3)   NaN stays NaN; clamp(x, min=0) has slope 1 at 0, maximum(x, 0) slope ½
+    return y
 
 
 @checked
 def leaky_relu(x: Float[Array, "*shape"], *, alpha: float = 0.01) -> Float[Array, "*shape"]:
-    return torch.where(x > 0, x, alpha * x)  # (4)
+    y = torch.where(x > 0, x, alpha * x)  # (4)
+    return y
 
 
 @checked
 def elu(x: Float[Array, "*shape"], *, alpha: float = 1.0) -> Float[Array, "*shape"]:
-    lower = torch.where(x > 0, 0.0, x)  # the branch not taken must not overflow: inf · 0 is NaN
-    return torch.where(x > 0, x, alpha * torch.expm1(lower))  # (5)
+    lower = torch.where(x > 0, 0.0, x)  # where x > 0, e^x is not used and must not overflow
+    y = torch.where(x > 0, x, alpha * torch.expm1(lower))  # (5)
+    return y
 
 
 @checked
 def selu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return SELU_LAMBDA * elu(x, alpha=SELU_ALPHA)  # (6)
+    y = SELU_LAMBDA * elu(x, alpha=SELU_ALPHA)  # (6)
+    return y
 
 
 @checked
 def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return x * 0.5 * torch.special.erfc(-x / math.sqrt(2))  # (7)
+    cdf = 0.5 * torch.special.erfc(-x / math.sqrt(2))  # (7)
+    y = x * cdf  # (7)
+    return y
 
 
 @checked
 def softplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return torch.logaddexp(x, torch.zeros_like(x))  # (8)
+    lower = torch.where(x > 0, -x, x)  # e^lower is at most 1: log(1 + e^x) = x + log(1 + e^-x)
+    y = torch.where(x > 0, x, 0.0) + torch.log1p(torch.exp(lower))  # (8)
+    return y
 
 
 @checked
 def swish(x: Float[Array, "*shape"], *, beta: float = 1.0) -> Float[Array, "*shape"]:
-    return x * sigmoid(beta * x)  # (9)
+    s = sigmoid(beta * x)  # (9)
+    y = x * s  # (9)
+    return y

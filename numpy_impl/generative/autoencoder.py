@@ -1,21 +1,41 @@
 """Autoencoder: a network that learns to give its input back through a narrow layer, the code.
 
-    a_0 = x,     a_l = φ(a_{l-1} W_l + b_l),  code = a_{L-1} W_L + b_L    (1)   encoder, an MLP of L layers
-    h_0 = code,  h_l = φ(h_{l-1} V_l + c_l),  y    = h_{M-1} V_M + c_M    (2)   decoder, an MLP of M layers
-    V_l = W_{L+1-l}ᵀ                                                      (3)   tied weights, M = L
-    mse:        loss = 1/(N D) Σ_n Σ_d (y_nd - x_nd)²                     (4)   y is the reconstruction
-    bernoulli:  loss = 1/N Σ_n Σ_d (softplus(y_nd) - x_nd y_nd)           (5)   σ(y) is the reconstruction
+Idea: a network that is asked for its own input learns nothing if it can pass it on unchanged. The narrow layer in the
+    middle prevents that: what goes through it has to be the few numbers from which the rest can be told.
 
-Shapes: x and y (N, D), code (N, Z); encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,), as in
-    intro/mlp. Tied: the encoder and a tuple of the decoder's biases c_1 ... c_L.
+    code = encoder(x)                                          (1)   an MLP of L layers; no activation on the code
+    y = decoder(code)                                          (2)   an MLP; no activation on y
+    decoder.W_l = encoder.W_{L+1-l}ᵀ, decoder.b_l = b_decoder_l   (3)   tied weights: the decoder has L layers, too
+    error = 1/(N D) Σ_n Σ_d (y_nd - x_nd)²                     (4)   mse: y is the reconstruction
+    error = 1/N Σ_n Σ_d (softplus(y_nd) - x_nd y_nd)           (5)   bernoulli: σ(y) is the reconstruction
+
+Gradients:
+    d_y = 2/(N D) d_error (y - x)                              through (4)
+    d_y = 1/N d_error (σ(y) - x)                               through (5)
+    d_decoder, d_code = mlp_backward(decoder, d_y)             through (2)
+    d_encoder = mlp_backward(encoder, d_code)[0]               through (1)
+    d_x = mlp_backward(encoder, d_code)[1] - d_y               through (1) (4)
+    d_x = mlp_backward(encoder, d_code)[1] - 1/N d_error y     through (1) (5)
+    d_W_l = d_encoder.W_l + (d_decoder.W_{L+1-l})ᵀ             through (3)   of tied weights
+    d_b_decoder_l = d_decoder.b_l                              through (3)
+
+Shapes: x and y (N, D), code (N, Z), error (). encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l
+    (D_l,), as in intro/mlp. Tied: the encoder, and the decoder's biases as a tuple b_decoder. mlp_backward is that of
+    intro/mlp: the gradients of the layers and of what they were given.
 
 Units: mse is in squared units of x, per element: D times as much is the squared error per example that papers give
     for a digit. bernoulli is in nats per example, summed over the pixels.
 
-Variant: the code is linear, without an activation; so is y. One layer each way is then a linear autoencoder, whose
-    best code spans the same space as the first Z principal components. autoencoder_untied writes tied weights out:
-    a weight gets the sum of two gradients, as W_l and as V_{L+1-l}. autoencoder_init mirrors the encoder's sizes,
-    draws He-uniform weights and sets biases to zero.
+Variant: the code is linear, and so is y. autoencoder_untied writes tied weights out. autoencoder_init mirrors the
+    encoder's sizes, draws He-uniform weights and sets biases to zero.
+
+Differs:
+    torch.nn: MSELoss is mse; BCEWithLogitsLoss is a mean over the pixels, too: times D it is bernoulli.
+    Keras: MeanSquaredError is mse; BinaryCrossentropy(from_logits=True), times D, is bernoulli.
+
+Relation: generative/denoising_autoencoder is given a corrupted x and asked for the clean one; generative/vae makes
+    the code a distribution. With one layer each way it is linear, and its best code spans the same space as the first
+    Z principal components.
 
 Raises: ValueError if sizes or dtypes disagree, if y has not the width of x, if there are no examples, if tied biases
     are not one for each layer, or if the activation or the loss is unknown.
@@ -24,7 +44,7 @@ Reference: Hinton & Salakhutdinov, "Reducing the dimensionality of data with neu
     Baldi & Hornik, "Neural networks and principal component analysis", Neural Networks 2 (1989), for the linear one.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -33,19 +53,25 @@ from numpy.random import Generator
 
 from numpy_impl import losses
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward, mlp_init
-from shared.support.shapes import checked
+from shared.support.shapes import Chain, checked
 
 LOSSES = ("mse", "bernoulli")
 
 
 class AutoencoderParams(NamedTuple):
-    encoder: MLPParams
-    decoder: MLPParams
+    encoder: Annotated[MLPParams, Chain("W", first="D", last="Z")]
+    decoder: Annotated[MLPParams, Chain("W", first="Z", last="D")]
 
 
 class AutoencoderTiedParams(NamedTuple):
-    encoder: MLPParams
+    encoder: Annotated[MLPParams, Chain("W", first="D", last="Z")]
     b_decoder: tuple[Float[Array, "D_out"], ...]
+
+
+class AutoencoderErrorCache(NamedTuple):
+    loss: str
+    inner: Array | tuple  # the cache of losses.mse or losses.binary_cross_entropy
+    n_pixels: int
 
 
 def autoencoder_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> AutoencoderParams:
@@ -65,17 +91,17 @@ def autoencoder_untied(params: AutoencoderTiedParams) -> AutoencoderParams:
     return AutoencoderParams(params.encoder, decoder), None
 
 
-def autoencoder_untied_backward(cache, d_params):
-    pairs = zip(d_params.encoder, reversed(d_params.decoder), strict=True)
-    encoder = tuple(MLPLayer(W=d.W + d_mirror.W.T, b=d.b) for d, d_mirror in pairs)  # through (3)
-    return (AutoencoderTiedParams(encoder, tuple(d.b for d in d_params.decoder)),)
+def autoencoder_untied_backward(cache, d_untied):
+    uses = zip(d_untied.encoder, reversed(d_untied.decoder), strict=True)
+    encoder = tuple(MLPLayer(W=there.W + back.W.T, b=there.b) for there, back in uses)  # through (3)
+    d_params = AutoencoderTiedParams(encoder, b_decoder=tuple(d.b for d in d_untied.decoder))  # through (3)
+    return (d_params,)
 
 
 @checked
 def autoencoder(
     params: AutoencoderParams, x: Float[Array, "N D"], *, activation: str = "relu"
 ) -> Float[Array, "N D"]:
-    _check(params, x)
     code, encoder_cache = mlp(params.encoder, x, activation=activation)  # (1)
     y, decoder_cache = mlp(params.decoder, code, activation=activation)  # (2)
     return y, (encoder_cache, decoder_cache)
@@ -94,14 +120,18 @@ def autoencoder_error(y: Float[Array, "N D"], x: Float[Array, "N D"], *, loss: s
         raise ValueError(f"autoencoder: loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     if loss == "mse":
         error, cache = losses.mse(y, x)  # (4)
-        return error, (losses.mse_backward, cache, 1)
-    mean, cache = losses.binary_cross_entropy(y, x)
-    return x.shape[1] * mean, (losses.binary_cross_entropy_backward, cache, x.shape[1])  # (5)
+    else:
+        per_pixel, cache = losses.binary_cross_entropy(y, x)
+        error = x.shape[1] * per_pixel  # (5)
+    return error, AutoencoderErrorCache(loss, cache, x.shape[1])
 
 
-def autoencoder_error_backward(cache, d_loss):
-    backward, cache, scale = cache
-    return backward(cache, scale * d_loss)  # through (4) (5)
+def autoencoder_error_backward(cache, d_error):
+    if cache.loss == "mse":
+        d_y, d_x = losses.mse_backward(cache.inner, d_error)  # through (4)
+    else:
+        d_y, d_x = losses.binary_cross_entropy_backward(cache.inner, cache.n_pixels * d_error)  # through (5)
+    return d_y, d_x
 
 
 @checked(N=1)
@@ -109,15 +139,18 @@ def autoencoder_loss(
     params: AutoencoderParams, x: Float[Array, "N D"], *, activation: str = "relu", loss: str = "mse"
 ) -> Float[Array, ""]:
     y, cache = autoencoder(params, x, activation=activation)
-    error, error_cache = autoencoder_error(y, x, loss=loss)  # (4) (5)
+    error, error_cache = autoencoder_error(y, x, loss=loss)
     return error, (cache, error_cache)
 
 
-def autoencoder_loss_backward(cache, d_loss, *, params_only=False):
-    cache, error_cache = cache
-    d_y, d_target = autoencoder_error_backward(error_cache, d_loss)  # through (4) (5)
-    d_params, d_x = autoencoder_backward(cache, d_y, params_only=params_only)
-    return d_params, None if params_only else d_x + d_target  # x goes in, and is what should come out
+def autoencoder_loss_backward(cache, d_error, *, params_only=False):
+    net_cache, error_cache = cache
+    d_y, d_x = autoencoder_error_backward(error_cache, d_error)  # through (4) (5)
+    d_params, through_net = autoencoder_backward(net_cache, d_y, params_only=params_only)  # through (1) (2)
+    if params_only:
+        return d_params, None
+    d_x = d_x + through_net  # through (1) (4) (5): x goes in, and is what should come out
+    return d_params, d_x
 
 
 @checked(N=1)
@@ -129,22 +162,11 @@ def autoencoder_tied_loss(
     return error, (untied_cache, cache)
 
 
-def autoencoder_tied_loss_backward(cache, d_loss, *, params_only=False):
-    untied_cache, cache = cache
-    d_untied, d_x = autoencoder_loss_backward(cache, d_loss, params_only=params_only)
-    return *autoencoder_untied_backward(untied_cache, d_untied), d_x
-
-
-def _check(params, x):
-    came, width = "x has", x.shape[1]
-    for part, layers in zip(params._fields, params, strict=True):
-        for i, layer in enumerate(layers):
-            if layer.W.shape[0] != width:
-                found = f"params.{part}[{i}].W has shape {tuple(layer.W.shape)}"
-                raise ValueError(f"autoencoder: {found}, expected {width} rows, as {came}")
-            came, width = f"params.{part}[{i}] gives", layer.W.shape[1]
-    if width != x.shape[1]:
-        raise ValueError(f"autoencoder: {came} {width} columns, expected {x.shape[1]}, as x has")
+def autoencoder_tied_loss_backward(cache, d_error, *, params_only=False):
+    untied_cache, loss_cache = cache
+    d_untied, d_x = autoencoder_loss_backward(loss_cache, d_error, params_only=params_only)  # through (1) (2) (4) (5)
+    (d_params,) = autoencoder_untied_backward(untied_cache, d_untied)  # through (3)
+    return d_params, d_x
 
 
 def _check_tied(params):

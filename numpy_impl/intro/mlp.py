@@ -1,9 +1,20 @@
 """Multilayer perceptron (MLP): affine maps with an activation between them.
 
-    a_0 = x,  z_l = a_{l-1} W_l + b_l                      (1)   for the hidden layers l = 1 ... L-1
-    a_l = φ(z_l)                                           (2)   φ: any of activations
-    z_L = a_{L-1} W_L + b_L                                (3)   logits
-    loss = -1/N Σ_n log softmax(z_L)_label(n)              (4)
+Idea: one affine map can only cut space by a hyperplane. Hidden layers first bend space with features of their own,
+    and backpropagation gets the gradients of all layers in one walk back, for about twice the cost of the walk
+    there.
+
+    z_l = a_{l-1} W_l + b_l                              (1)   for the hidden layers l = 1 ... L-1; a_0 = x
+    a_l = φ(z_l)                                         (2)   φ: any of activations
+    logits = a_{L-1} W_L + b_L                           (3)   = z_L
+    loss = -1/N Σ_n log softmax(logits_n)_label(n)       (4)
+
+Gradients:
+    d_logits = 1/N d_loss (softmax(logits) - onehot)     through (4)   = d_z_L
+    d_W_l = a_{l-1}ᵀ d_z_l, d_b_l = Σ_n d_z_l            through (1) (3)
+    d_a_{l-1} = d_z_l W_lᵀ                               through (1) (3)
+    d_z_l = d_a_l ⊙ φ'(z_l)                              through (2)
+    d_x = d_z_1 W_1ᵀ                                     through (1) (3)
 
 Shapes: x (N, D), labels (N,) integers from 0 to K-1, W_l (D_{l-1}, D_l), b_l (D_l,), logits (N, K), loss ().
     params is a tuple of layers; one layer alone is softmax regression.
@@ -13,6 +24,13 @@ Units: the loss is in nats per example.
 Variant: the same activation in every hidden layer, none on the last; mean over the examples, no penalty. mlp_init
     draws He-uniform weights and sets biases to zero.
 
+Differs:
+    torch.nn.Linear: W is transposed, (out, in); weights and biases are drawn from U(-1/√in, 1/√in).
+    Keras: Dense has the same W; it is drawn Glorot-uniform.
+    scikit-learn: MLPClassifier adds a penalty α/2 ‖W‖² / N, by default with α = 0.0001.
+
+Relation: with no hidden layer this is softmax_regression.
+
 Raises: ValueError if sizes or dtypes disagree, if a loss has no examples, if a label is negative or at least K,
     or if the activation is unknown.
 
@@ -20,7 +38,7 @@ Reference: Rumelhart, Hinton & Williams, "Learning representations by back-propa
 """
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -28,7 +46,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl import activations, initializers, losses
-from shared.support.shapes import checked
+from shared.support.shapes import Below, Chain, checked
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "softplus", "swish")
 
@@ -41,6 +59,13 @@ class MLPLayer(NamedTuple):
 MLPParams = tuple[MLPLayer, ...]
 
 
+class MLPCache(NamedTuple):
+    params: MLPParams
+    inputs: list[Float[Array, "N D_in"]]
+    zs: list[Float[Array, "N D_out"]]
+    activation: str
+
+
 def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> MLPParams:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, K), every one at least 1")
@@ -51,50 +76,49 @@ def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") 
 
 
 @checked
-def mlp(params: MLPParams, x: Float[Array, "N D"], *, activation: str = "relu") -> Float[Array, "N K"]:
-    _check(params, x, activation)
+def mlp(
+    params: Annotated[MLPParams, Chain("W", first="D", last="K")], x: Float[Array, "N D"], *, activation: str = "relu"
+) -> Float[Array, "N K"]:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"mlp: activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
     inputs, zs = [x], []
     for layer in params[:-1]:
-        zs.append(inputs[-1] @ layer.W + layer.b)  # (1)
-        inputs.append(getattr(activations, activation)(zs[-1]))  # (2)
-    return inputs[-1] @ params[-1].W + params[-1].b, (params, inputs, zs, activation)  # (3)
+        z = inputs[-1] @ layer.W + layer.b  # (1)
+        a = getattr(activations, activation)(z)  # (2)
+        inputs.append(a)
+        zs.append(z)
+    logits = inputs[-1] @ params[-1].W + params[-1].b  # (3)
+    return logits, MLPCache(params, inputs, zs, activation)
 
 
 def mlp_backward(cache, d_logits, *, params_only=False):
     params, inputs, zs, activation = cache
-    d_activation = getattr(activations, activation + "_backward")
-    d_params = [_layer_backward(inputs[-1], d_logits)]  # through (3)
+    d_activation = getattr(activations, f"{activation}_backward")
+    d_params = [MLPLayer(W=inputs[-1].T @ d_logits, b=np.sum(d_logits, axis=0))]  # through (3)
     d_z = d_logits
     for layer, a_in, z, a in reversed(list(zip(params[1:], inputs[:-1], zs, inputs[1:], strict=True))):
-        d_z = d_activation(d_z @ layer.W.T, z, a)  # through (2)
-        d_params.append(_layer_backward(a_in, d_z))  # through (1)
-    return tuple(reversed(d_params)), None if params_only else d_z @ params[0].W.T
-
-
-def _layer_backward(a, d_z):
-    return MLPLayer(W=a.T @ d_z, b=np.sum(d_z, axis=0))
+        d_a = d_z @ layer.W.T  # through (1) (3)
+        d_z = d_activation(d_a, z, a)  # through (2)
+        d_params.append(MLPLayer(W=a_in.T @ d_z, b=np.sum(d_z, axis=0)))  # through (1)
+    d_x = None if params_only else d_z @ params[0].W.T  # through (1) (3)
+    return tuple(reversed(d_params)), d_x
 
 
 @checked(N=1)
 def mlp_loss(
-    params: MLPParams, x: Float[Array, "N D"], labels: Int[Array, "N"], *, activation: str = "relu"
+    params: Annotated[MLPParams, Chain("W", first="D", last="K")],
+    x: Float[Array, "N D"],
+    labels: Annotated[Int[Array, "N"], Below("K")],
+    *,
+    activation: str = "relu",
 ) -> Float[Array, ""]:
-    logits, cache = mlp(params, x, activation=activation)
+    logits, mlp_cache = mlp(params, x, activation=activation)
     loss, loss_cache = losses.softmax_cross_entropy(logits, labels)  # (4)
-    return loss, (cache, loss_cache)
+    return loss, (mlp_cache, loss_cache)
 
 
 def mlp_loss_backward(cache, d_loss, *, params_only=False):
-    cache, loss_cache = cache
+    mlp_cache, loss_cache = cache
     d_logits, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (4)
-    return *mlp_backward(cache, d_logits, params_only=params_only), None
-
-
-def _check(params, x, activation):
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"mlp: activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
-    widths = [x.shape[-1], *(layer.W.shape[1] for layer in params)]
-    for i, (layer, width) in enumerate(zip(params, widths, strict=False)):
-        if layer.W.shape[0] != width:
-            came = "x has" if i == 0 else f"params[{i - 1}] gives"
-            raise ValueError(f"mlp: params[{i}].W has shape {tuple(layer.W.shape)}, expected {width} rows, as {came}")
+    d_params, d_x = mlp_backward(mlp_cache, d_logits, params_only=params_only)  # through (1) (2) (3)
+    return d_params, d_x, None

@@ -18,7 +18,7 @@ ValueError that names the tensor.
 """
 
 from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 
@@ -115,10 +115,13 @@ def leaves(tree) -> dict[str, np.ndarray]:
 def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     """The tree of type `kind` from arrays by the expression that reaches them, `W`, `lstm.W_x`, `[0].b`; every array
     that is used is taken out of `leaves`. ValueError if one is missing."""
+    if get_origin(kind) is Annotated:  # `Annotated[X, Chain(...)]`
+        kind = get_args(kind)[0]
     if isinstance(kind, UnionType):  # `X | None`
         if not any(leaf == name or leaf.startswith((f"{name}.", f"{name}[")) for leaf in leaves):
             return None
-        kind = next(option for option in get_args(kind) if option is not NoneType)
+        options = [option for option in get_args(kind) if option is not NoneType]
+        kind = options[0] if len(options) == 1 else _fitting(options, leaves, name)
     if hasattr(kind, "_fields"):
         fields = [build(kind.__annotations__[f], leaves, f"{name}.{f}".strip(".")) for f in kind._fields]
         return kind(*fields)
@@ -130,6 +133,17 @@ def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     if name not in leaves:
         raise ValueError(f"{name} is missing")
     return leaves.pop(name)
+
+
+def _fitting(options, leaves, name):
+    """The first of several types whose fields are there, in shapes that go together; the last one if none fits."""
+    for option in options:
+        try:
+            check(build(option, dict(leaves), name), option)
+        except ValueError:
+            continue
+        return option
+    return options[-1]
 
 
 def check(weights, kind):

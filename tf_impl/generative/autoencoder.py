@@ -1,21 +1,41 @@
 """Autoencoder: a network that learns to give its input back through a narrow layer, the code.
 
-    a_0 = x,     a_l = φ(a_{l-1} W_l + b_l),  code = a_{L-1} W_L + b_L    (1)   encoder, an MLP of L layers
-    h_0 = code,  h_l = φ(h_{l-1} V_l + c_l),  y    = h_{M-1} V_M + c_M    (2)   decoder, an MLP of M layers
-    V_l = W_{L+1-l}ᵀ                                                      (3)   tied weights, M = L
-    mse:        loss = 1/(N D) Σ_n Σ_d (y_nd - x_nd)²                     (4)   y is the reconstruction
-    bernoulli:  loss = 1/N Σ_n Σ_d (softplus(y_nd) - x_nd y_nd)           (5)   σ(y) is the reconstruction
+Idea: a network that is asked for its own input learns nothing if it can pass it on unchanged. The narrow layer in the
+    middle prevents that: what goes through it has to be the few numbers from which the rest can be told.
 
-Shapes: x and y (N, D), code (N, Z); encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,), as in
-    intro/mlp. Tied: the encoder and a tuple of the decoder's biases c_1 ... c_L.
+    code = encoder(x)                                          (1)   an MLP of L layers; no activation on the code
+    y = decoder(code)                                          (2)   an MLP; no activation on y
+    decoder.W_l = encoder.W_{L+1-l}ᵀ, decoder.b_l = b_decoder_l   (3)   tied weights: the decoder has L layers, too
+    error = 1/(N D) Σ_n Σ_d (y_nd - x_nd)²                     (4)   mse: y is the reconstruction
+    error = 1/N Σ_n Σ_d (softplus(y_nd) - x_nd y_nd)           (5)   bernoulli: σ(y) is the reconstruction
+
+Gradients:
+    d_y = 2/(N D) d_error (y - x)                              through (4)
+    d_y = 1/N d_error (σ(y) - x)                               through (5)
+    d_decoder, d_code = mlp_backward(decoder, d_y)             through (2)
+    d_encoder = mlp_backward(encoder, d_code)[0]               through (1)
+    d_x = mlp_backward(encoder, d_code)[1] - d_y               through (1) (4)
+    d_x = mlp_backward(encoder, d_code)[1] - 1/N d_error y     through (1) (5)
+    d_W_l = d_encoder.W_l + (d_decoder.W_{L+1-l})ᵀ             through (3)   of tied weights
+    d_b_decoder_l = d_decoder.b_l                              through (3)
+
+Shapes: x and y (N, D), code (N, Z), error (). encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l
+    (D_l,), as in intro/mlp. Tied: the encoder, and the decoder's biases as a tuple b_decoder. mlp_backward is that of
+    intro/mlp: the gradients of the layers and of what they were given.
 
 Units: mse is in squared units of x, per element: D times as much is the squared error per example that papers give
     for a digit. bernoulli is in nats per example, summed over the pixels.
 
-Variant: the code is linear, without an activation; so is y. One layer each way is then a linear autoencoder, whose
-    best code spans the same space as the first Z principal components. autoencoder_untied writes tied weights out:
-    a weight gets the sum of two gradients, as W_l and as V_{L+1-l}. autoencoder_init mirrors the encoder's sizes,
-    draws He-uniform weights and sets biases to zero.
+Variant: the code is linear, and so is y. autoencoder_untied writes tied weights out. autoencoder_init mirrors the
+    encoder's sizes, draws He-uniform weights and sets biases to zero.
+
+Differs:
+    torch.nn: MSELoss is mse; BCEWithLogitsLoss is a mean over the pixels, too: times D it is bernoulli.
+    Keras: MeanSquaredError is mse; BinaryCrossentropy(from_logits=True), times D, is bernoulli.
+
+Relation: generative/denoising_autoencoder is given a corrupted x and asked for the clean one; generative/vae makes
+    the code a distribution. With one layer each way it is linear, and its best code spans the same space as the first
+    Z principal components.
 
 Raises: ValueError if sizes or dtypes disagree, if y has not the width of x, if there are no examples, if tied biases
     are not one for each layer, or if the activation or the loss is unknown.
@@ -24,14 +44,14 @@ Reference: Hinton & Salakhutdinov, "Reducing the dimensionality of data with neu
     Baldi & Hornik, "Neural networks and principal component analysis", Neural Networks 2 (1989), for the linear one.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import tensorflow as tf
 from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Chain, checked
 from tf_impl import losses
 from tf_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_init
 
@@ -39,12 +59,12 @@ LOSSES = ("mse", "bernoulli")
 
 
 class AutoencoderParams(NamedTuple):
-    encoder: MLPParams
-    decoder: MLPParams
+    encoder: Annotated[MLPParams, Chain("W", first="D", last="Z")]
+    decoder: Annotated[MLPParams, Chain("W", first="Z", last="D")]
 
 
 class AutoencoderTiedParams(NamedTuple):
-    encoder: MLPParams
+    encoder: Annotated[MLPParams, Chain("W", first="D", last="Z")]
     b_decoder: tuple[Float[Array, "D_out"], ...]
 
 
@@ -69,9 +89,9 @@ def autoencoder_untied(params: AutoencoderTiedParams) -> AutoencoderParams:
 def autoencoder(
     params: AutoencoderParams, x: Float[Array, "N D"], *, activation: str = "relu"
 ) -> Float[Array, "N D"]:
-    _check(params, x)
     code = mlp(params.encoder, x, activation=activation)  # (1)
-    return mlp(params.decoder, code, activation=activation)  # (2)
+    y = mlp(params.decoder, code, activation=activation)  # (2)
+    return y
 
 
 @checked(N=1, D=1)
@@ -80,8 +100,10 @@ def autoencoder_error(y: Float[Array, "N D"], x: Float[Array, "N D"], *, loss: s
         raise ValueError(f"autoencoder: loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     if loss == "mse":
         error = losses.mse(y, x)  # (4)
-        return error
-    return x.shape[1] * losses.binary_cross_entropy(y, x)  # (5)
+    else:
+        per_pixel = losses.binary_cross_entropy(y, x)
+        error = x.shape[1] * per_pixel  # (5)
+    return error
 
 
 @checked(N=1)
@@ -89,7 +111,7 @@ def autoencoder_loss(
     params: AutoencoderParams, x: Float[Array, "N D"], *, activation: str = "relu", loss: str = "mse"
 ) -> Float[Array, ""]:
     y = autoencoder(params, x, activation=activation)
-    error = autoencoder_error(y, x, loss=loss)  # (4) (5)
+    error = autoencoder_error(y, x, loss=loss)
     return error
 
 
@@ -97,19 +119,9 @@ def autoencoder_loss(
 def autoencoder_tied_loss(
     params: AutoencoderTiedParams, x: Float[Array, "N D"], *, activation: str = "relu", loss: str = "mse"
 ) -> Float[Array, ""]:
-    return autoencoder_loss(autoencoder_untied(params), x, activation=activation, loss=loss)
-
-
-def _check(params, x):
-    came, width = "x has", x.shape[1]
-    for part, layers in zip(params._fields, params, strict=True):
-        for i, layer in enumerate(layers):
-            if layer.W.shape[0] != width:
-                found = f"params.{part}[{i}].W has shape {tuple(layer.W.shape)}"
-                raise ValueError(f"autoencoder: {found}, expected {width} rows, as {came}")
-            came, width = f"params.{part}[{i}] gives", layer.W.shape[1]
-    if width != x.shape[1]:
-        raise ValueError(f"autoencoder: {came} {width} columns, expected {x.shape[1]}, as x has")
+    untied = autoencoder_untied(params)
+    error = autoencoder_loss(untied, x, activation=activation, loss=loss)
+    return error
 
 
 def _check_tied(params):

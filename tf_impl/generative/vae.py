@@ -1,28 +1,55 @@
 """Variational autoencoder (VAE): a Gaussian code, its noise an argument, and a decoder of Bernoulli pixels.
 
-    μ | log σ² = encoder(x)                                    (1)   an MLP with 2 Z outputs
-    z = μ + e^(½ log σ²) ⊙ ε                                   (2)   ε ~ N(0, 1): reparameterised
-    a = decoder(z)                                             (3)   an MLP; logits of the pixels
-    log p(x|z) = Σ_d (x_d a_d - softplus(a_d))                 (4)
-    KL = ½ Σ_j (μ_j² + e^(log σ_j²) - 1 - log σ_j²)            (5)   of N(μ, σ²) from N(0, 1)
-    ELBO = log p(x|z) - KL                                     (6)   ≤ log p(x) in the mean over ε
-    loss = -1/N Σ_n ELBO_n                                     (7)
-    log w_k = log p(x|z_k) + ½ Σ_j (ε_kj² + log σ_j² - z_kj²)  (8)   log p(x, z_k) / q(z_k|x)
-    bound = log 1/K Σ_k w_k                                    (9)   ≤ log p(x), tighter the larger K is
+Idea: an autoencoder whose code is not a point but a normal distribution, kept close to N(0, 1), so that decoding a
+    draw from N(0, 1) makes a new example. The code is drawn as mu + sigma ⊙ eps, with noise eps that depends on
+    nothing: so the gradient reaches mu and sigma, which it could not do through a random draw (reparameterisation).
 
-Shapes: x and a (N, D), μ, log σ², z and ε (N, Z), KL, ELBO and bound (N,), loss (). vae_importance_bound takes ε as
-    (K, N, Z). encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,), as in intro/mlp; the encoder's
-    last layer gives 2 Z numbers, μ first.
+    mu, logvar = encoder(x)                                    (1)   an MLP with 2 Z outputs; logvar is log σ²
+    sigma = e^(½ logvar)                                       (2)
+    z = mu + sigma ⊙ eps                                       (3)   eps ~ N(0, 1), so z ~ N(mu, sigma²) = q(z|x)
+    a = decoder(z)                                             (4)   an MLP; logits of the pixels
+    log_p = Σ_d (x_d a_d - softplus(a_d))                      (5)   log p(x|z)
+    kl = ½ Σ_j (mu_j² + e^(logvar_j) - 1 - logvar_j)           (6)   of N(mu, sigma²) from N(0, 1)
+    elbo = log_p - kl                                          (7)   ≤ log p(x) in the mean over eps
+    loss = -1/N Σ_n elbo_n                                     (8)
+    log_w_k = log_p_k + ½ Σ_j (eps_kj² + logvar_j - z_kj²)     (9)   log p(x, z_k) / q(z_k|x)
+    bound = log 1/K Σ_k e^(log_w_k)                            (10)  ≤ log p(x), tighter the larger K is
 
-Units: nats per example. x is in [0, 1]; for grey values between, (4) is a cross-entropy and no likelihood.
+Gradients:
+    d_elbo = -1/N d_loss                                       through (8)   the same for every example
+    d_log_p = d_elbo, d_kl = -d_elbo                           through (7)
+    d_a = d_log_p ⊙ (x - σ(a))                                 through (5)
+    d_decoder, d_z = mlp_backward(decoder, d_a)                through (4)
+    d_sigma = d_z ⊙ eps, d_eps = d_z ⊙ sigma                   through (3)
+    d_mu = d_z + d_kl ⊙ mu                                     through (3) (6)
+    d_logvar = ½ d_sigma ⊙ sigma + ½ d_kl ⊙ (e^logvar - 1)     through (2) (6)
+    d_encoder = mlp_backward(encoder, [d_mu | d_logvar])[0]    through (1)
+    d_x = mlp_backward(encoder, [d_mu | d_logvar])[1] + d_log_p ⊙ a   through (1) (5)
 
-Variant: summed over pixels and over latents, mean over the examples: neither term may be a mean, or their balance
-    changes. The KL is the closed form, not a sample of it. Nothing is clipped: a log σ² above 709 (88 in float32)
-    gives KL = ∞ and, while σ itself is finite, ELBO = -∞, which no gradient survives; -800 gives a KL of 399.5 and
-    finite gradients. The bound is for evaluation and has no hand-written gradient. vae_init draws He-uniform weights
-    and sets biases to zero.
+Shapes: x and a (N, D); mu, logvar, sigma, z and eps (N, Z); log_p, kl, elbo and bound (N,); loss ().
+    vae_importance_bound takes eps as (K, N, Z), and z, a, log_p, log_w get the axis K as well. encoder and decoder
+    are tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,), as in intro/mlp; the encoder's last layer gives 2 Z numbers,
+    mu first. mlp_backward is that of intro/mlp: the gradients of the layers and of what they were given.
 
-Raises: ValueError if sizes or dtypes disagree, if the encoder does not give twice as many numbers as ε has, if the
+Units: nats per example. x is in [0, 1]; for grey values between, (5) is a cross-entropy and no likelihood.
+
+Variant: sums over pixels and over latents, mean over the examples: a mean in place of one of the sums would weigh
+    the two terms against each other. kl is the closed form, not a sample of it. Nothing is clipped: a logvar above
+    709 (88 in float32) gives kl = ∞ and, while sigma itself is finite, elbo = -∞, with gradients that are not
+    finite; -800 gives a kl of 399.5 and finite gradients. The bound is for evaluation and has no hand-written
+    gradient. vae_init draws He-uniform weights and sets biases to zero.
+
+Differs:
+    torch.distributions: kl_divergence(Normal(mu, sigma), Normal(0, 1)), summed over the last axis, is kl; it is
+        infinite or NaN where sigma² overflows or underflows.
+    torch.nn.functional: binary_cross_entropy_with_logits(a, x, reduction="none"), summed over the last axis, is
+        -log_p.
+    Keras: BinaryCrossentropy(from_logits=True) is the mean over the pixels; times D it is -log_p.
+    Many scripts: the mean over pixels beside the sum over latents, which weighs kl D times as much (a β-VAE).
+
+Relation: with eps = 0 and without kl it is generative/autoencoder with the Bernoulli loss.
+
+Raises: ValueError if sizes or dtypes disagree, if the encoder does not give twice as many numbers as eps has, if the
     decoder's outputs are not as wide as x, if a loss has no examples or a bound no samples, or if the activation is
     unknown.
 
@@ -30,21 +57,23 @@ Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2014, arXiv:1312
     2014, arXiv:1401.4082; Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders", 2015, arXiv:1509.00519.
 """
 
-from typing import NamedTuple
+import math
+from typing import Annotated, NamedTuple
 
 import tensorflow as tf
 from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Chain, checked
 from tf_impl.activations import softplus
 from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
+from tf_impl.losses import logsumexp
 
 
 class VAEParams(NamedTuple):
-    encoder: MLPParams
-    decoder: MLPParams
+    encoder: Annotated[MLPParams, Chain("W", first="D", last="2*Z")]
+    decoder: Annotated[MLPParams, Chain("W", first="Z", last="D")]
 
 
 def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> VAEParams:
@@ -59,17 +88,19 @@ def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") 
 def vae(
     params: VAEParams, x: Float[Array, "N D"], eps: Float[Array, "N Z"], *, activation: str = "relu"
 ) -> tuple[Float[Array, "N D"], Float[Array, "N Z"], Float[Array, "N Z"]]:
-    _check(params, x, eps)
-    mu, logvar = tf.split(mlp(params.encoder, x, activation=activation), 2, -1)  # (1)
-    z = mu + tf.exp(0.5 * logvar) * eps  # (2)
-    a = mlp(params.decoder, z, activation=activation)  # (3)
+    encoded = mlp(params.encoder, x, activation=activation)
+    mu, logvar = tf.split(encoded, 2, axis=-1)  # (1)
+    sigma = tf.exp(0.5 * logvar)  # (2)
+    z = mu + sigma * eps  # (3)
+    a = mlp(params.decoder, z, activation=activation)  # (4)
     return a, mu, logvar
 
 
 @checked
 def vae_kl(mu: Float[Array, "N Z"], logvar: Float[Array, "N Z"]) -> Float[Array, "N"]:
     excess = tf.math.expm1(logvar)  # σ² - 1, without a loss of digits near 0
-    return 0.5 * tf.reduce_sum(mu * mu + excess - logvar, axis=-1)  # (5)
+    kl = 0.5 * tf.reduce_sum(mu * mu + excess - logvar, axis=-1)  # (6)
+    return kl
 
 
 @checked
@@ -77,49 +108,33 @@ def vae_elbo(
     params: VAEParams, x: Float[Array, "N D"], eps: Float[Array, "N Z"], *, activation: str = "relu"
 ) -> Float[Array, "N"]:
     a, mu, logvar = vae(params, x, eps, activation=activation)
-    log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (4)
-    kl = vae_kl(mu, logvar)  # (5)
-    return log_p - kl  # (6)
+    log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (5)
+    kl = vae_kl(mu, logvar)
+    elbo = log_p - kl  # (7)
+    return elbo
 
 
 @checked(N=1)
 def vae_loss(
     params: VAEParams, x: Float[Array, "N D"], eps: Float[Array, "N Z"], *, activation: str = "relu"
 ) -> Float[Array, ""]:
-    return -tf.reduce_mean(vae_elbo(params, x, eps, activation=activation))  # (7)
+    elbo = vae_elbo(params, x, eps, activation=activation)
+    loss = -tf.reduce_mean(elbo)  # (8)
+    return loss
 
 
 @checked(K=1)
 def vae_importance_bound(
     params: VAEParams, x: Float[Array, "N D"], eps: Float[Array, "K N Z"], *, activation: str = "relu"
 ) -> Float[Array, "N"]:
-    _check(params, x, eps)
-    mu, logvar = tf.split(mlp(params.encoder, x, activation=activation), 2, -1)  # (1)
-    z = mu + tf.exp(0.5 * logvar) * eps  # (2)
-    a = mlp(params.decoder, tf.reshape(z, (-1, z.shape[-1])), activation=activation)
-    a = tf.reshape(a, (*z.shape[:2], x.shape[1]))  # (3)
-    log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (4)
-    log_w = log_p + 0.5 * tf.reduce_sum(eps * eps + logvar - z * z, axis=-1)  # (8)
-    top = tf.reduce_max(log_w, axis=0)
-    top = tf.where(
-        tf.math.is_finite(top), top, tf.zeros_like(top)
-    )  # if no sample has any weight: -∞ - -∞ is not a number
-    return top + tf.math.log(tf.reduce_mean(tf.exp(log_w - top), axis=0))  # (9)
-
-
-def _check(params, x, eps):
-    came, width = "x has", x.shape[1]
-    for part, layers in zip(params._fields, params, strict=True):
-        for i, layer in enumerate(layers):
-            if layer.W.shape[0] != width:
-                found = f"params.{part}[{i}].W has shape {tuple(layer.W.shape)}"
-                raise ValueError(f"vae: {found}, expected {width} rows, as {came}")
-            came, width = f"params.{part}[{i}] gives", layer.W.shape[1]
-        if part == "encoder":
-            if width != 2 * eps.shape[-1]:
-                raise ValueError(
-                    f"vae: {came} {width} columns, expected {2 * eps.shape[-1]}, twice as many as eps has"
-                )
-            came, width = "eps has", eps.shape[-1]
-    if width != x.shape[1]:
-        raise ValueError(f"vae: {came} {width} columns, expected {x.shape[1]}, as x has")
+    encoded = mlp(params.encoder, x, activation=activation)
+    mu, logvar = tf.split(encoded, 2, axis=-1)  # (1)
+    sigma = tf.exp(0.5 * logvar)  # (2)
+    z = mu + sigma * eps  # (3)
+    flat = mlp(params.decoder, tf.reshape(z, (-1, z.shape[-1])), activation=activation)
+    a = tf.reshape(flat, (*z.shape[:2], x.shape[1]))  # (4)
+    log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (5)
+    log_w = log_p + 0.5 * tf.reduce_sum(eps * eps + logvar - z * z, axis=-1)  # (9)
+    total = logsumexp(log_w, axis=0)
+    bound = total - math.log(eps.shape[0])  # (10)
+    return bound

@@ -93,8 +93,13 @@ def cases(draw, N=7, D=3, H=5, Z=2):
         yield Case("autoencoder_tied_loss", args, torch_tied_loss, {"activation": "tanh", "loss": loss}, name=loss)
     yield Case("autoencoder", (deep(draw, *sizes), draw(N, D)), torch_autoencoder, {"activation": "elu"})
     yield Case("autoencoder_untied", (tied(draw, *sizes),), torch_untied)
-    yield Case("autoencoder_init", (Seed(3), (D, H, Z)), initial, {"dtype": "float64"}, grad=False)
-    yield Case("autoencoder_tied_init", (Seed(4), (D, H, Z)), initial_tied, {"dtype": "float64"}, grad=False)
+    exact = {"dtype": "float64"}
+    yield Case("autoencoder_init", (Seed(3), (D, H, Z)), initial, exact, grad=False)
+    yield Case("autoencoder_tied_init", (Seed(4), (D, H, Z)), initial_tied, exact, grad=False)
+    yield Case("autoencoder_init", (Seed(5), sizes), initial, exact, grad=False, name="deeper")
+    yield Case(
+        "autoencoder_tied_init", (Seed(6), sizes), initial_tied, {"dtype": "float64"}, grad=False, name="deeper"
+    )
 
 
 def nasty(draw):
@@ -120,13 +125,21 @@ def nasty(draw):
 
 def bad(draw):
     params, x = network(draw, 3, 5, 2), draw(4, 3)
-    yield Bad("autoencoder", (params, draw(4, 7)), r"params.encoder\[0\].W has shape \(3, 5\), expected 7 rows, as x")
+    yield Bad(
+        "autoencoder", (params, draw(4, 7)), r"x has shape \(4, 7\), expected .* D = 3, as in params.encoder\[0\]"
+    )
     wrong = params._replace(decoder=layers(draw, 4, 3))
     yield Bad(
-        "autoencoder", (wrong, x), r"decoder\[0\].W has shape \(4, 3\), expected 2 rows, as params.encoder\[1\]"
+        "autoencoder", (wrong, x), r"decoder\[0\].W has shape \(4, 3\), expected .* Z = 2, as in params.encoder\[1\]"
+    )
+    wrong = params._replace(encoder=(params.encoder[0], *layers(draw, 4, 2)))
+    yield Bad(
+        "autoencoder", (wrong, x), r"encoder\[1\].W has shape \(4, 2\), expected 5 rows, as params.encoder\[0\]"
     )
     wrong = params._replace(decoder=layers(draw, 2, 4))
-    yield Bad("autoencoder_loss", (wrong, x), r"params.decoder\[0\] gives 4 columns, expected 3, as x has")
+    yield Bad(
+        "autoencoder_loss", (wrong, x), r"params.decoder\[0\] has shape \(2, 4\), expected .* D = 3, as in params"
+    )
     yield Bad("autoencoder_loss", (params._replace(encoder=()), x), "params.encoder is tuple of length 0")
     yield Bad("autoencoder_loss", (params, x[:0]), "N at least 1")
     yield Bad("autoencoder_loss", (params, x), "loss is 'bce', expected one of mse, bernoulli", {"loss": "bce"})
@@ -137,33 +150,38 @@ def bad(draw):
     yield Bad(
         "autoencoder_tied_loss", (mirror._replace(b_decoder=mirror.b_decoder[:1]), x), "has 1 biases, expected 2"
     )
+    yield Bad(
+        "autoencoder_tied_loss", (mirror, draw(4, 7)), r"x has shape \(4, 7\), expected .* D = 3, as in params.enc"
+    )
     wrong = mirror._replace(b_decoder=mirror.b_decoder[::-1])
     yield Bad("autoencoder_untied", (wrong,), r"params.b_decoder\[0\] has shape \(3,\), expected \(5,\)")
     yield Bad("autoencoder_init", (Seed(1), (3,)), r"sizes is \(3,\), expected")
 
 
 MUTANTS = [
-    Mutant("MLPLayer(W=d.W + d_mirror.W.T, b=d.b)", "MLPLayer(W=d.W, b=d.b)",
+    Mutant("MLPLayer(W=there.W + back.W.T, b=there.b)", "MLPLayer(W=there.W, b=there.b)",
            "The gradient of tied weights from their use in the encoder alone: what the decoder asks is forgotten."),
-    Mutant("MLPLayer(W=d.W + d_mirror.W.T, b=d.b)", "MLPLayer(W=d_mirror.W.T, b=d.b)",
+    Mutant("MLPLayer(W=there.W + back.W.T, b=there.b)", "MLPLayer(W=back.W.T, b=there.b)",
            "The gradient of tied weights from their use in the decoder alone."),
-    Mutant("MLPLayer(W=d.W + d_mirror.W.T, b=d.b)", "MLPLayer(W=(d.W + d_mirror.W.T) / 2, b=d.b)",
+    Mutant("MLPLayer(W=there.W + back.W.T, b=there.b)", "MLPLayer(W=(there.W + back.W.T) / 2, b=there.b)",
            "The two uses of a tied weight averaged: gradients add, they are not shared out."),
-    Mutant("reversed(d_params.decoder), strict=True)\n    encoder", "d_params.decoder, strict=True)\n    encoder",
+    Mutant("reversed(d_untied.decoder), strict=True)\n    encoder", "d_untied.decoder, strict=True)\n    encoder",
            "The decoder's gradients in the decoder's order: its first layer mirrors the encoder's last."),
     Mutant("layers = zip(reversed(params.encoder)", "layers = zip(params.encoder",
            "Tied layers taken in the encoder's order: only with one layer is this right."),
-    Mutant("None if params_only else d_x + d_target", "None if params_only else d_x",
+    Mutant("d_x = d_x + through_net", "d_x = through_net",
            "The input is the target as well: half of its gradient comes from there."),
-    Mutant("return x.shape[1] * mean, (losses.binary_cross_entropy_backward, cache, x.shape[1])",
-           "return mean, (losses.binary_cross_entropy_backward, cache, 1)",
+    Mutant("d_x = d_x + through_net", "d_x = d_x + 0 * through_net",
+           "The target is the input as well: its gradient through the net is dropped."),
+    Mutant("error = x.shape[1] * per_pixel  # (5)\n    return error, AutoencoderErrorCache(loss, cache, x.shape[1])",
+           "error = per_pixel  # (5)\n    return error, AutoencoderErrorCache(loss, cache, 1)",
            "The mean over pixels in place of the sum: gradients 784 times too small for a digit."),
-    Mutant("return x.shape[1] * mean, (losses.binary_cross_entropy_backward, cache, x.shape[1])",
-           "return x.size * mean, (losses.binary_cross_entropy_backward, cache, x.size)",
+    Mutant("error = x.shape[1] * per_pixel  # (5)\n    return error, AutoencoderErrorCache(loss, cache, x.shape[1])",
+           "error = x.size * per_pixel  # (5)\n    return error, AutoencoderErrorCache(loss, cache, x.size)",
            "The sum over examples too: the step grows with the batch."),
-    Mutant("return x.shape[1] * mean, (losses.binary_cross_entropy_backward, cache, x.shape[1])",
-           "return x.shape[1] * mean, (losses.binary_cross_entropy_backward, cache, 1)",
-           "The sum over pixels in the loss, their mean in the gradient."),
+    Mutant("cache.n_pixels * d_error", "d_error", "The sum over pixels in the loss, their mean in the gradient."),
+    Mutant("cache.n_pixels * d_error", "len(cache.inner[0]) * d_error",
+           "The wrong axis on the way back: the number of examples for the number of pixels."),
     Mutant("error, cache = losses.mse(y, x)", "error, cache = losses.mse(1 / (1 + np.exp(-y)), x)",
            "A sigmoid on the reconstruction, which the squared error does without."),
     Mutant("cache = losses.binary_cross_entropy(y, x)", "cache = losses.binary_cross_entropy(x, y)",

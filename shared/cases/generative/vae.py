@@ -146,6 +146,7 @@ def cases(draw, N=7, D=4, H=5, Z=2, K=6):
     args = (params, binary(draw, N, D), draw(K, N, Z))
     yield Case("vae_importance_bound", args, torch_bound, static, grad=False)
     yield Case("vae_init", (Seed(3), (D, H, Z)), initial, {"dtype": "float64"}, grad=False)
+    yield Case("vae_init", (Seed(4), (D, H, H + 1, Z)), initial, {"dtype": "float64"}, grad=False, name="deeper")
 
 
 def shifted(params, mu, logvar):
@@ -197,15 +198,18 @@ def nasty(draw):
 
 def bad(draw):
     params, x, eps = network(draw, 4, 5, 2), draw.uniform(3, 4), draw(3, 2)
-    yield Bad(
-        "vae_loss", (params, draw(3, 7), eps), r"params.encoder\[0\].W has shape \(4, 5\), expected 7 rows, as x"
-    )
-    yield Bad("vae_loss", (params, x, draw(3, 3)), r"params.encoder\[1\] gives 4 columns, expected 6, twice as many")
-    yield Bad("vae_loss", (params, x, draw(2, 2)), r"eps has shape \(2, 2\), expected .* N = 3, as in x")
+    yield Bad("vae_loss", (params, draw(3, 7), eps), r"x has shape \(3, 7\), expected .* D = 4, as in params.encoder")
+    narrow = r"params.encoder\[1\] has shape \(5, 4\), expected \(2\*Z\) with 2\*Z = 6"
     wrong = params._replace(decoder=layers(draw, 3, 4))
-    yield Bad("vae", (wrong, x, eps), r"params.decoder\[0\].W has shape \(3, 4\), expected 2 rows, as eps has")
+    yield Bad("vae_loss", (wrong, x, draw(3, 3)), narrow)
+    yield Bad("vae_importance_bound", (wrong, x, draw(2, 3, 3)), narrow)
+    yield Bad("vae_loss", (params, x, draw(2, 2)), r"eps has shape \(2, 2\), expected .* N = 3, as in x")
+    yield Bad("vae_loss", (params, x, draw(3, 3)), r"eps has shape \(3, 3\), expected .* Z = 2, as in params.decoder")
+    yield Bad("vae", (wrong, x, eps), r"eps has shape \(3, 2\), expected .* Z = 3, as in params.decoder\[0\].W")
+    wrong = params._replace(encoder=(params.encoder[0], *layers(draw, 6, 4)))
+    yield Bad("vae", (wrong, x, eps), r"encoder\[1\].W has shape \(6, 4\), expected 5 rows, as params.encoder\[0\]")
     wrong = params._replace(decoder=layers(draw, 2, 5))
-    yield Bad("vae_elbo", (wrong, x, eps), r"params.decoder\[0\] gives 5 columns, expected 4, as x has")
+    yield Bad("vae_elbo", (wrong, x, eps), r"params.decoder\[0\] has shape \(2, 5\), expected .* D = 4, as in params")
     yield Bad("vae_loss", (params, x[:0], eps[:0]), "N at least 1")
     yield Bad("vae_importance_bound", (params, x, draw(0, 3, 2)), "K at least 1")
     yield Bad("vae_importance_bound", (params, x, eps), r"eps has shape \(3, 2\), expected \(K, N, Z\)")
@@ -216,48 +220,60 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("return 0.5 * np.sum(mu * mu", "return 0.5 * np.mean(mu * mu",
+    Mutant("kl = 0.5 * np.sum(mu * mu", "kl = 0.5 * np.mean(mu * mu",
            "The mean over the latents in place of the sum: the code is punished Z times too little."),
-    Mutant("return log_p - kl,", "return log_p + kl,",
+    Mutant("elbo = log_p - kl  # (7)", "elbo = log_p + kl  # (7)",
            "The sign of the KL: the code is driven away from the prior."),
-    Mutant("d_log_p, d_kl = d_elbo[:, None], -d_elbo", "d_log_p, d_kl = d_elbo[:, None], d_elbo",
+    Mutant("d_kl = d_elbo, -d_elbo", "d_kl = d_elbo, d_elbo",
            "The sign of the KL in the gradient alone: the loss looks right, and training drives the code away."),
-    Mutant("sigma = np.exp(0.5 * logvar)", "sigma = np.exp(logvar)",
+    Mutant("sigma = np.exp(0.5 * logvar)  # (2)\n    z = mu + sigma * eps  # (3)\n    a, decoder_cache",
+           "sigma = np.exp(logvar)  # (2)\n    z = mu + sigma * eps  # (3)\n    a, decoder_cache",
            "The variance taken for the standard deviation."),
-    Mutant("z = mu + sigma * eps", "z = mu + sigma + eps",
+    Mutant("z = mu + sigma * eps  # (3)\n    a, decoder_cache", "z = mu + sigma + eps  # (3)\n    a, decoder_cache",
            "The noise added instead of scaled: its size is never learned."),
-    Mutant("z = mu + sigma * eps", "z = mu + 0 * eps", "No noise: an autoencoder with a penalty."),
+    Mutant("z = mu + sigma * eps  # (3)\n    a, decoder_cache", "z = mu + 0 * eps  # (3)\n    a, decoder_cache",
+           "No noise: an autoencoder with a penalty."),
+    Mutant("sigma = np.exp(0.5 * logvar)  # (2)\n    z = mu + sigma * eps  # (3)\n    flat",
+           "sigma = np.exp(logvar)  # (2)\n    z = mu + sigma * eps  # (3)\n    flat",
+           "The variance taken for the standard deviation, in the bound alone: samples too far out or too near."),
     Mutant("excess = np.expm1(logvar)", "excess = np.exp(logvar) - 1",
            "Near the prior, 1 is subtracted from something close to it: digits are lost, a KL may be below 0."),
     Mutant("excess - logvar, axis=-1)", "excess + 1 - logvar, axis=-1)",
            "The -1 forgotten: a constant ½ Z, invisible in training, and the bound is wrong by it."),
     Mutant("excess - logvar, axis=-1)", "excess - 0.5 * logvar, axis=-1)",
            "log σ for log σ²: the best variance for an unused latent is then ½, not 1."),
-    Mutant("d_kl[:, None] * 0.5 * excess", "d_kl[:, None] * excess", "The ½ of the KL lost on the way to log σ²."),
-    Mutant("d_kl[:, None] * 0.5 * excess", "d_kl[:, None] * 0.5 * (excess + 1)",
+    Mutant("0.5 * d_kl[:, None] * excess", "d_kl[:, None] * excess", "The ½ of the KL lost on the way to log σ²."),
+    Mutant("0.5 * d_kl[:, None] * excess", "0.5 * d_kl[:, None] * (excess + 1)",
            "Variances only ever shrink: the term -½ log σ², which holds them open, has no gradient."),
-    Mutant("d_logvar + d_z * 0.5 * sigma * eps", "d_logvar + d_z * sigma * eps",
+    Mutant("d_logvar = 0.5 * d_sigma * cache.sigma", "d_logvar = d_sigma * cache.sigma",
            "The derivative of e^(½ log σ²) has a factor ½."),
-    Mutant("d_logvar + d_z * 0.5 * sigma * eps", "d_logvar",
+    Mutant("d_logvar = 0.5 * d_sigma * cache.sigma + direct_logvar", "d_logvar = direct_logvar",
            "The variance learns from the KL alone: no gradient through the noise, and it goes to 1 at once."),
-    Mutant("d_mu, d_logvar = d_mu + d_z,", "d_mu, d_logvar = d_mu,",
+    Mutant("d_mu = d_z + direct_mu", "d_mu = direct_mu",
            "The mean learns from the KL alone: the sampling taken for a wall that no gradient passes."),
-    Mutant("    log_p = np.sum(x * a - softplus(a), axis=-1)  # (4)\n    kl,",
-           "    log_p = np.mean(x * a - softplus(a), axis=-1)  # (4)\n    kl,",
+    Mutant("d_mu = d_z + direct_mu", "d_mu = d_z",
+           "The mean learns from the reconstruction alone: nothing holds the codes near the prior."),
+    Mutant("np.concatenate([d_mu, d_logvar], axis=-1)", "np.concatenate([d_logvar, d_mu], axis=-1)",
+           "The halves of the encoder's gradient trade places."),
+    Mutant("    log_p = np.sum(x * a - softplus(a), axis=-1)  # (5)\n    kl,",
+           "    log_p = np.mean(x * a - softplus(a), axis=-1)  # (5)\n    kl,",
            "The mean over pixels against the sum over latents: the KL weighs 784 times too much."),
-    Mutant("return -np.mean(elbo),", "return -np.sum(elbo),",
+    Mutant("loss = -np.mean(elbo)", "loss = -np.sum(elbo)",
            "The sum over examples: the step grows with the batch."),
-    Mutant("None if params_only else d_x + d_log_p * a", "None if params_only else d_x",
-           "The input is the target as well."),
-    Mutant("np.mean(np.exp(log_w - top), axis=0)", "np.sum(np.exp(log_w - top), axis=0)",
+    Mutant("-d_loss / len(elbo))", "-d_loss / elbo_cache.x.shape[1])",
+           "The wrong axis on the way back: the mean over the examples is divided by the number of pixels."),
+    Mutant("d_a = d_log_p[:, None] *", "d_a = np.mean(d_log_p) *",
+           "The wrong axis: every example's gradient averaged over all, which is right only where they are equal."),
+    Mutant("        return d_params, None, None\n    d_x = d_x + d_log_p[:, None] * cache.a  # through (5)\n",
+           "        return d_params, None, None\n", "The input is the target as well."),
+    Mutant("bound = total - math.log(eps.shape[0])", "bound = total",
            "The 1/K forgotten: the bound is too good by log K."),
-    Mutant("return top + np.log(np.mean(np.exp(log_w - top), axis=0))", "return np.mean(log_w, axis=0)",
+    Mutant("total, _ = logsumexp(log_w, axis=0)\n    bound = total - math.log(eps.shape[0])",
+           "bound = np.mean(log_w, axis=0)",
            "The mean of the logarithms: the ELBO again, no tighter with more samples."),
     Mutant("eps * eps + logvar - z * z", "logvar - z * z", "log q(z|x) without its exponent."),
     Mutant("eps * eps + logvar - z * z", "eps * eps - logvar - z * z",
            "The sign of log σ², which comes from -log q."),
-    Mutant("top = np.where(top > -np.inf, top, 0)", "top = top + 0",
-           "If no sample has any weight, -∞ - -∞ is not a number."),
     Mutant("encoder=mlp_init(rng, (*hidden, 2 * n_latents), dtype=dtype)",
            "encoder=mlp_init(rng, (*hidden, n_latents), dtype=dtype)", "Room for the means only."),
 ]  # fmt: skip

@@ -75,7 +75,7 @@ def nasty(draw):
 def bad(draw):
     params, x = layers(draw, 3, 5, 4), draw(2, 3)
     yield Bad("mlp", (params, x), "activation is 'rleu', expected one of sigmoid, tanh, relu", {"activation": "rleu"})
-    yield Bad("mlp", (params, draw(2, 4)), r"params\[0\].W has shape \(3, 5\), expected 4 rows")
+    yield Bad("mlp", (params, draw(2, 4)), r"x has shape \(2, 4\), expected .* D = 3, as in params\[0\].W")
     yield Bad("mlp", ((params[0], layers(draw, 6, 4)[0]), x), r"params\[1\].W has shape \(6, 4\), expected 5 rows")
     yield Bad("mlp", ((params[0]._replace(b=draw(4)), params[1]), x), r"params\[0\].b has shape \(4,\)")
     yield Bad("mlp", ((), x), "params is tuple of length 0")
@@ -88,18 +88,23 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("d_z = d_activation(d_z @ layer.W.T, z, a)", "d_z = d_z @ layer.W.T",
+    Mutant("d_z = d_activation(d_a, z, a)", "d_z = d_a",
            "The activation's derivative left out: backpropagation through a linear net."),
-    Mutant("d_z = d_activation(d_z @ layer.W.T, z, a)", "d_z = d_activation(d_z @ layer.W.T, a, z)",
+    Mutant("d_z = d_activation(d_a, z, a)", "d_z = d_activation(d_a, a, z)",
            "Input and output of the activation swapped: invisible for ReLU, wrong for sigmoid and tanh."),
     Mutant("reversed(list(zip(params[1:], inputs", "reversed(list(zip(params[:-1], inputs",
            "Each layer's gradient taken through its own weights instead of the next layer's."),
-    Mutant("b=np.sum(d_z, axis=0)", "b=np.mean(d_z, axis=0)",
+    Mutant("W=a_in.T @ d_z, b=np.sum(d_z, axis=0)", "W=a_in.T @ d_z, b=np.mean(d_z, axis=0)",
            "The mean is in the loss already: here, examples are summed."),
-    Mutant("MLPLayer(W=a.T @ d_z,", "MLPLayer(W=a.T @ d_z / len(a),", "Divided by N twice."),
-    Mutant("None if params_only else d_z @ params[0].W.T", "None if params_only else d_z @ np.abs(params[0].W.T)",
+    Mutant("W=a_in.T @ d_z, b=np.sum(d_z, axis=0)", "W=a_in.T @ d_z, b=np.sum(d_z, axis=1)[: d_z.shape[1]]",
+           "The wrong axis: units summed instead of examples."),
+    Mutant("MLPLayer(W=a_in.T @ d_z,", "MLPLayer(W=a_in.T @ d_z / len(z),", "Divided by N twice."),
+    Mutant("d_z = d_logits\n", "d_z = d_logits - np.mean(d_logits, axis=1, keepdims=True)\n",
+           "A term too many: right behind a softmax, whose gradients sum to 0, and behind nothing else."),
+    Mutant("d_x = None if params_only else d_z @ params[0].W.T",
+           "d_x = None if params_only else d_z @ np.abs(params[0].W.T)",
            "The gradient for the inputs carries the signs of the weights."),
-    Mutant("zs.append(inputs[-1] @ layer.W + layer.b)", "zs.append(inputs[-1] @ layer.W)",
+    Mutant("z = inputs[-1] @ layer.W + layer.b", "z = inputs[-1] @ layer.W",
            "Hidden layers without bias: every unit's boundary passes through the origin."),
     Mutant("initializers.he_uniform(rng, (n_in, n_out), dtype=dtype)",
            "initializers.he_uniform(rng, (n_out, n_in), dtype=dtype).T",
