@@ -7,6 +7,7 @@ from numpy_impl.recurrent.lstm import LSTMState
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import lstm
+from shared.cases.recurrent._oracles import glorot
 from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 2, "H": 3, "K": 1}  # with fewer units, little but rounding is left of the gradients
@@ -47,9 +48,10 @@ def initial(rng, D, H, dtype):
 
 
 def initial_classifier(rng, D, H, K, dtype):
-    plain = lstm.initial_classifier(rng, D, H, K, dtype)
-    lstm_params = initial(rng, D, H, dtype)._replace(W_x=plain.lstm.W_x, W_h=plain.lstm.W_h)
-    return LayerNormLSTMClassifierParams(lstm_params, plain.W_y, plain.b_y)
+    generator = np.random.default_rng(rng.seed)
+    W_x, W_h, W_y = glorot(generator, D, 4 * H), glorot(generator, H, 4 * H), glorot(generator, H, K)
+    lstm_params = initial(rng, D, H, dtype)._replace(W_x=W_x, W_h=W_h)
+    return LayerNormLSTMClassifierParams(lstm_params, W_y, np.zeros(K))
 
 
 def weights(draw, D, H):

@@ -40,14 +40,16 @@ def init(run, data):
     norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
     sizes = data.train_images.shape[2], run.budget.hidden, _digits.CLASSES
     normalized = norm.layer_norm_lstm_classifier_init(rng(run), *sizes, dtype=run.dtype)
-    plain = lstm.lstm_classifier_init(rng(run), *sizes, dtype=run.dtype)
+    generator, (width, hidden, classes) = rng(run), sizes
+    layers = (lstm.lstm_init(generator, width, hidden, dtype=run.dtype),)
+    plain = module(run.backend, "recurrent/readout").readout_init(generator, layers, classes, dtype=run.dtype)
     return Both(start(run, normalized, "optimizers/adam"), start(run, plain, "optimizers/adam"))
 
 
 def step(run):
-    norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
+    norm, plain = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/readout")
     with_norm = descent(run, norm.layer_norm_lstm_classifier_loss, "optimizers/adam")
-    without = descent(run, lstm.lstm_classifier_loss, "optimizers/adam")
+    without = descent(run, plain.readout_label_loss, "optimizers/adam")
 
     def advance(state, *batch):
         normalized, reported = with_norm(state.normalized, *batch)
@@ -58,9 +60,9 @@ def step(run):
 
 
 def evaluate(run, data, state):
-    norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
+    norm, readout = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/readout")
     normalized = norm.layer_norm_lstm_classifier, state.normalized.params
-    plain = lstm.lstm_classifier, state.plain.params
+    plain = readout.readout_last, state.plain.params
     metrics, outcome = _digits.evaluate(run, data, *normalized, arrange=standardised)
     other, _ = _digits.evaluate(run, data, *plain, arrange=standardised)
     return metrics | {f"plain_{name}": value for name, value in other.items()}, outcome
