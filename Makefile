@@ -58,7 +58,7 @@ train: need-algo setup ## train on real data: ALGO=lstm BACKEND=numpy|torch|tf B
 	$(BIN)/triptych train $(ALGO) --backend $(BACKEND) --budget $(BUDGET)
 
 race: setup ## one picture: every optimizer on the same network from the same start
-	$(BIN)/python -m shared.training.race --backend $(BACKEND)
+	$(BIN)/triptych race --backend $(BACKEND)
 
 bench: setup ## speed against the frameworks' own layers: ALGO=lstm, or every algorithm
 	$(BIN)/triptych bench $(ALGO)

@@ -160,6 +160,7 @@ def results(
 app.command()(train.train)
 app.command()(train.say)
 app.command()(train.demo)
+app.command()(train.race)
 app.command()(bench.bench)
 app.command()(trace.trace)
 app.command()(port.port)

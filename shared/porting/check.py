@@ -26,7 +26,7 @@ from shared.checking.answers import Answer
 from shared.comparing import aligning, tracing, walks
 from shared.comparing.walks import Implementation
 from shared.differences import Mismatch, difference, flatten
-from shared.porting.explaining import Finding, explained, in_words
+from shared.porting.explaining import Finding, explained, gather, in_words
 
 
 def load(file: Path) -> Implementation:
@@ -57,8 +57,8 @@ def check(
     dtype: str = "float64",
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """The report on a port. labels: only these cases; dtype: "float32" for libraries without float64; say: hears what
-    comes next, so that whoever waits knows where it hangs."""
+    """The report on a port. labels: only these cases; dtype: "float32" for libraries without float64; say: called
+    with a description of each step, so that the parent process can report where it hung."""
     report = {"path": path, "impl": str(file), "library": None, "gradients": None, "cases": [], "finding": None}
     try:
         say("the import of the file")
@@ -133,10 +133,11 @@ def _case(path: str, port: Implementation, case: Case, file: Path) -> dict[str, 
                     raise replace(
                         finding, hint=f"{name} made float32 of float64: check with --dtype float32"
                     ) from None
-                raise explained(path, port, case, finding, got) from None
+                raise explained(gather(path, port, case, wanted, got), finding) from None
             errors[kind] = found.error
             if not found.error <= tolerance(case):
-                raise explained(path, port, case, in_words(kind, case, found), got, found)
+                evidence = gather(path, port, case, wanted, got)
+                raise explained(evidence, in_words(kind, case, found), found)
     return {"case": case.label, **errors}
 
 
