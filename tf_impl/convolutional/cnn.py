@@ -20,8 +20,8 @@ Gradients:
     d_norm_l, d_z_l, d_state_l = batch_norm_backward(d_u_l, d_new_state_l)     through (2)
     d_W_l, d_b_l, d_a_{l-1} = conv2d_backward(d_z_l)                           through (1)
 
-Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). For every block: one of states, None without
-    a normalization; of pools, 1 for no pooling, or one number for all. masks: those of dropout_mlp. padding: that of
+Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). For every block: one of states, None if it
+    has no normalization; of pools, 1 for no pooling, or one number for all. masks: those of dropout_mlp. padding: of
     every convolution. cnn_init describes a net as convs = ((kernel, channels), ...) and dense = (hidden, ..., K).
 
 Units: the loss is in nats per example.
@@ -112,12 +112,12 @@ def cnn_train(
     a, new_states = x, []
     for block, state, pool in zip(params.blocks, states, _pools(pools, len(params.blocks)), strict=True):
         z = conv2d(_conv(block), a, padding=padding)  # (1)
-        u = z
+        u, new_state = z, state
         if block.norm is not None:
-            u, state = bn.batch_norm(block.norm, z, state)  # (2)
+            u, new_state = bn.batch_norm(block.norm, z, state)  # (2)
         m = pooling_max(u, window=pool)  # (3)
         a = relu(m)  # (4)
-        new_states.append(state)
+        new_states.append(new_state)
     f = _features(params, a)  # (5)
     if masks is None:
         logits = mlp(params.dense, f)  # (6)

@@ -219,7 +219,7 @@ MUTANTS = [
            "Features with the channels first, as torch flattens them: its weights load, and mean nothing here."),
     Mutant("m, pool_cache = pooling_max(u, window=pool)", "m, pool_cache = pooling_max(u, window=pool, stride=1)",
            "Pooling without its stride."),
-    Mutant("(u, state), norm_cache = bn.batch_norm(block.norm, z, state)",
+    Mutant("(u, new_state), norm_cache = bn.batch_norm(block.norm, z, state)",
            "(u, _), norm_cache = bn.batch_norm(block.norm, z, state)",
            "The running statistics stay as they began: evaluation normalizes by them."),
     Mutant("z, conv_cache = conv2d(_conv(block), a, padding=padding)", "z, conv_cache = conv2d(_conv(block), a)",
