@@ -48,7 +48,7 @@ from numpy_impl.normalization.batch_norm import (
     batch_norm_eval,
     batch_norm_init,
 )
-from numpy_impl.regularization.dropout import dropout_mlp, dropout_mlp_backward
+from numpy_impl.regularization.dropout_mlp import dropout_mlp, dropout_mlp_backward
 from shared.support.shapes import Rate, checked
 
 

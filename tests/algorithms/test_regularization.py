@@ -14,7 +14,8 @@ from numpy_impl.regularization.dropconnect import (
     dropconnect,
     dropconnect_eval,
 )
-from numpy_impl.regularization.dropout import dropout, dropout_mlp
+from numpy_impl.regularization.dropout import dropout
+from numpy_impl.regularization.dropout_mlp import dropout_mlp
 from shared import backends
 from shared.backends import to_backend, to_numpy
 from shared.data.diabetes import load_diabetes

@@ -48,7 +48,7 @@ from tf_impl.normalization.batch_norm import (
     batch_norm_eval,
     batch_norm_init,
 )
-from tf_impl.regularization.dropout import dropout_mlp
+from tf_impl.regularization.dropout_mlp import dropout_mlp
 
 
 class CNNBlock(NamedTuple):

@@ -48,7 +48,7 @@ from torch_impl.normalization.batch_norm import (
     batch_norm_eval,
     batch_norm_init,
 )
-from torch_impl.regularization.dropout import dropout_mlp
+from torch_impl.regularization.dropout_mlp import dropout_mlp
 
 
 class CNNBlock(NamedTuple):
