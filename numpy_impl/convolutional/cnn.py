@@ -54,7 +54,7 @@ from numpy_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_backwar
 from numpy_impl.convolutional.pooling import pooling_max, pooling_max_backward
 from numpy_impl.intro.mlp import MLPLayer, mlp, mlp_backward, mlp_init
 from numpy_impl.normalization import batch_norm as bn
-from numpy_impl.regularization.dropout import dropout_mlp, dropout_mlp_backward
+from numpy_impl.regularization.dropout_mlp import dropout_mlp, dropout_mlp_backward
 from shared.support.shapes import Below, Chain, Rate, checked
 
 

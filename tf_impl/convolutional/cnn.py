@@ -55,7 +55,7 @@ from tf_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, 
 from tf_impl.convolutional.pooling import pooling_max
 from tf_impl.intro.mlp import MLPLayer, mlp, mlp_init
 from tf_impl.normalization import batch_norm as bn
-from tf_impl.regularization.dropout import dropout_mlp
+from tf_impl.regularization.dropout_mlp import dropout_mlp
 
 
 class CNNBlock(NamedTuple):

@@ -55,7 +55,7 @@ from torch_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometr
 from torch_impl.convolutional.pooling import pooling_max
 from torch_impl.intro.mlp import MLPLayer, mlp, mlp_init
 from torch_impl.normalization import batch_norm as bn
-from torch_impl.regularization.dropout import dropout_mlp
+from torch_impl.regularization.dropout_mlp import dropout_mlp
 
 
 class CNNBlock(NamedTuple):
