@@ -1,34 +1,47 @@
 """A convolutional network (CNN) like LeNet: blocks of convolution and pooling, then a multilayer perceptron.
 
+Idea: Convolutions find small patterns wherever they are, and pooling forgets exactly where; so the next block sees
+    larger patterns. What is left at the end is a short list of features, which an ordinary network can classify.
+
     a_0 = x,  z_l = conv2d(a_{l-1})                                (1)   in the blocks l = 1 ... B
     u_l = batch_norm(z_l), or z_l in a block without one           (2)   batch_norm_eval in evaluation
-    a_l = relu(pooling_max(u_l))                                   (3)
-    f_n = all of a_B,n, rows, columns, channels                    (4)   features
-    logits = mlp(f), or dropout_mlp(f) if there are masks          (5)   relu between its layers
-    loss = -1/N Σ_n log softmax(logits_n)_label(n)                 (6)
+    m_l = pooling_max(u_l)                                         (3)
+    a_l = relu(m_l)                                                (4)
+    f_n = all of a_B,n: rows, columns, channels                    (5)   features
+    logits = mlp(f), or dropout_mlp(f) if there are masks          (6)   relu between its layers
+    loss = -1/N Σ_n log softmax(logits_n)_label(n)                 (7)
 
-Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). params.blocks holds B blocks, params.dense
-    the layers of the MLP; states one BatchNormState for every block, None for one without; masks those of
-    dropout_mlp, one for the features and one for every hidden layer. pools is the pooling window, or one for every
-    block, 1 for none; padding is that of every convolution. cnn_init describes a net as convs = ((kernel, channels),
-    ...) and dense = (hidden, ..., K).
+Gradients:
+    d_logits = d_loss (softmax(logits) - onehot(labels)) / N                   through (7)
+    d_dense, d_f = mlp_backward(d_logits), or dropout_mlp_backward(d_logits)   through (6)
+    d_a_{B} = d_f in the shape of a_B                                          through (5)
+    d_m_l = d_a_l ⊙ [m_l > 0]                                                  through (4)
+    d_u_l = pooling_max_backward(d_m_l)                                        through (3)
+    d_norm_l, d_z_l, d_state_l = batch_norm_backward(d_u_l, d_new_state_l)     through (2)
+    d_W_l, d_b_l, d_a_{l-1} = conv2d_backward(d_z_l)                           through (1)
+
+Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). For every block: one of states, None if it
+    has no normalization; of pools, 1 for no pooling, or one number for all. masks: those of dropout_mlp. padding: of
+    every convolution. cnn_init describes a net as convs = ((kernel, channels), ...) and dense = (hidden, ..., K).
 
 Units: the loss is in nats per example.
 
-Variant: relu after pooling, which is the same as before it, at a quarter of the price; LeNet-5 itself has means with
-    weights, sigmoids and sparse connections. cnn_init's own net is Caffe's LeNet. A block has a bias or a
+Variant: relu after pooling, which is the same as before it, at a quarter of the price. A block has a bias or a
     normalization, which would take the bias away. cnn_train and cnn_loss normalize by the batch, cnn by the running
-    statistics, without dropout. The same p drops features and hidden units.
+    statistics, without dropout. The same p drops features and hidden units. cnn_init's own net is Caffe's LeNet.
+
+Differs:
+    LeCun et al.: LeNet-5 pools by means with weights, and has sigmoids and sparse connections.
+    torch: channels first, so Flatten gives channels, rows, columns; the rows of dense[0].W go into that order.
 
 Raises: ValueError if sizes or dtypes disagree, if nothing is left of the image, if there is not one state, mask or
     pooling window for each place, if a loss has no examples, or if a label is negative or at least K.
 
-Reference: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", Proceedings of
-    the IEEE 86 (1998).
+Reference: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 86 (1998).
 """
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -40,30 +53,38 @@ from numpy_impl.activations import relu, relu_backward
 from numpy_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_backward, conv2d_geometry, conv2d_init
 from numpy_impl.convolutional.pooling import pooling_max, pooling_max_backward
 from numpy_impl.intro.mlp import MLPLayer, mlp, mlp_backward, mlp_init
-from numpy_impl.normalization.batch_norm import (
-    BatchNormParams,
-    BatchNormState,
-    batch_norm,
-    batch_norm_backward,
-    batch_norm_eval,
-    batch_norm_init,
-)
-from numpy_impl.regularization.dropout import dropout_mlp, dropout_mlp_backward
-from shared.support.shapes import Rate, checked
+from numpy_impl.normalization import batch_norm as bn
+from numpy_impl.regularization.dropout_mlp import dropout_mlp, dropout_mlp_backward
+from shared.support.shapes import Below, Chain, Rate, checked
 
 
 class CNNBlock(NamedTuple):
     W: Float[Array, "kH kW C_in C"]
     b: Float[Array, "C"] | None
-    norm: BatchNormParams | None
+    norm: bn.BatchNormParams | None
 
 
 class CNNParams(NamedTuple):
     blocks: tuple[CNNBlock, ...]
-    dense: tuple[MLPLayer, ...]
+    dense: Annotated[tuple[MLPLayer, ...], Chain("W", last="K")]
 
 
-States = tuple[BatchNormState | None, ...]
+class CNNBlockCache(NamedTuple):
+    conv: tuple
+    norm: tuple | None
+    pool: tuple
+    m: Array
+    a: Array
+
+
+class CNNCache(NamedTuple):
+    params: CNNParams
+    blocks: list[CNNBlockCache]
+    dense: tuple
+    dropped: bool
+
+
+States = tuple[bn.BatchNormState | None, ...]
 Masks = tuple[Bool[Array, "N D"], ...]
 
 
@@ -82,13 +103,13 @@ def cnn_init(
     blocks, states = [], []
     for (kernel, n_out), pool in zip(convs, _pools(pools, len(convs)), strict=True):
         W, b = conv2d_init(rng, (kernel, kernel), channels, n_out, dtype=dtype)
-        params, state = batch_norm_init(n_out, dtype=dtype) if norm else (None, None)
+        params, state = bn.batch_norm_init(n_out, dtype=dtype) if norm else (None, None)
         blocks.append(CNNBlock(W, None if norm else b, params))
         states.append(state)
         image = conv2d_geometry(image, (kernel, kernel), padding=padding).out
         image, channels = conv2d_geometry(image, (pool, pool), stride=pool).out, n_out
-    layers = mlp_init(rng, (math.prod(image) * channels, *dense), dtype=dtype)
-    return CNNParams(tuple(blocks), layers), tuple(states)
+    sizes = math.prod(image) * channels, *dense
+    return CNNParams(tuple(blocks), mlp_init(rng, sizes, dtype=dtype)), tuple(states)
 
 
 @checked(N=1)
@@ -106,36 +127,37 @@ def cnn_train(
     a, new_states, caches = x, [], []
     for block, state, pool in zip(params.blocks, states, _pools(pools, len(params.blocks)), strict=True):
         z, conv_cache = conv2d(_conv(block), a, padding=padding)  # (1)
-        norm_cache = None
+        u, new_state, norm_cache = z, state, None
         if block.norm is not None:
-            (z, state), norm_cache = batch_norm(block.norm, z, state)  # (2)
-        m, pool_cache = pooling_max(z, window=pool)
-        a = relu(m)  # (3)
-        new_states.append(state)
-        caches.append((conv_cache, norm_cache, pool_cache, m, a))
-    f = a.reshape(len(a), math.prod(a.shape[1:]))  # (4)
+            (u, new_state), norm_cache = bn.batch_norm(block.norm, z, state)  # (2)
+        m, pool_cache = pooling_max(u, window=pool)  # (3)
+        a = relu(m)  # (4)
+        new_states.append(new_state)
+        caches.append(CNNBlockCache(conv_cache, norm_cache, pool_cache, m, a))
+    f = _features(params, a)  # (5)
     if masks is None:
-        logits, dense_cache = mlp(params.dense, f)  # (5)
+        logits, dense_cache = mlp(params.dense, f)  # (6)
     else:
-        logits, dense_cache = dropout_mlp(params.dense, f, masks, p_input=p, p=p)  # (5)
-    return (logits, tuple(new_states)), (params, caches, masks, dense_cache)
+        logits, dense_cache = dropout_mlp(params.dense, f, masks, p_input=p, p=p)  # (6)
+    return (logits, tuple(new_states)), CNNCache(params, caches, dense_cache, masks is not None)
 
 
 def cnn_train_backward(cache, d_outputs, *, params_only=False):
-    params, caches, masks, dense_cache = cache
+    _, caches, dense_cache, dropped = cache
     d_logits, d_new_states = d_outputs
-    dense_backward = mlp_backward if masks is None else dropout_mlp_backward
-    d_dense, d_f, *_ = dense_backward(dense_cache, d_logits)  # through (5)
-    d_a = d_f.reshape(caches[-1][-1].shape)  # through (4)
+    dense_backward = dropout_mlp_backward if dropped else mlp_backward
+    d_dense, d_f, *_ = dense_backward(dense_cache, d_logits)  # through (6)
+    d_a = d_f.reshape(caches[-1].a.shape)  # through (5)
     d_blocks, d_states = [], []
     for i in reversed(range(len(caches))):
         conv_cache, norm_cache, pool_cache, m, a = caches[i]
-        d_m = relu_backward(d_a, m, a)
-        (d_z,), d_norm, d_state = pooling_max_backward(pool_cache, d_m), None, None  # through (3)
+        d_m = relu_backward(d_a, m, a)  # through (4)
+        (d_u,) = pooling_max_backward(pool_cache, d_m)  # through (3)
+        d_norm, d_z, d_state = None, d_u, None
         if norm_cache is not None:
-            d_norm, d_z, d_state = batch_norm_backward(norm_cache, (d_z, d_new_states[i]))  # through (2)
-        d_conv, d_a = conv2d_backward(conv_cache, d_z, params_only=params_only and i == 0)  # through (1)
-        d_blocks.append(CNNBlock(d_conv.W, None if norm_cache else d_conv.b, d_norm))
+            d_norm, d_z, d_state = bn.batch_norm_backward(norm_cache, (d_u, d_new_states[i]))  # through (2)
+        (d_W, d_b), d_a = conv2d_backward(conv_cache, d_z, params_only=params_only and i == 0)  # through (1)
+        d_blocks.append(CNNBlock(d_W, d_b if norm_cache is None else None, d_norm))
         d_states.append(d_state)
     return CNNParams(tuple(d_blocks[::-1]), d_dense), d_a, tuple(d_states[::-1]), None
 
@@ -150,14 +172,14 @@ def cnn(
     pools: int | tuple[int, ...] = 2,
 ) -> Float[Array, "N K"]:
     _check(params, states)
+    a = x
     for block, state, pool in zip(params.blocks, states, _pools(pools, len(params.blocks)), strict=True):
-        x, _ = conv2d(_conv(block), x, padding=padding)  # (1)
-        if block.norm is not None:
-            x, _ = batch_norm_eval(block.norm, x, state)  # (2)
-        m, _ = pooling_max(x, window=pool)
-        x = relu(m)  # (3)
-    f = x.reshape(len(x), math.prod(x.shape[1:]))  # (4)
-    logits, _ = mlp(params.dense, f)  # (5)
+        z, _ = conv2d(_conv(block), a, padding=padding)  # (1)
+        u = z if block.norm is None else bn.batch_norm_eval(block.norm, z, state)[0]  # (2)
+        m, _ = pooling_max(u, window=pool)  # (3)
+        a = relu(m)  # (4)
+    f = _features(params, a)  # (5)
+    logits, _ = mlp(params.dense, f)  # (6)
     return logits
 
 
@@ -165,33 +187,42 @@ def cnn(
 def cnn_loss(
     params: CNNParams,
     x: Float[Array, "N H W C_in"],
-    labels: Int[Array, "N"],
+    labels: Annotated[Int[Array, "N"], Below("K")],
     masks: Masks | None = None,
     *,
     padding: str = "valid",
     pools: int | tuple[int, ...] = 2,
     p: Rate = 0.5,
 ) -> Float[Array, ""]:
-    states = tuple(_unused(block) for block in params.blocks)
-    (logits, _), cache = cnn_train(params, x, states, masks, padding=padding, pools=pools, p=p)
-    loss, loss_cache = losses.softmax_cross_entropy(logits, labels)  # (6)
-    return loss, (cache, loss_cache, states)
+    (logits, _), train_cache = cnn_train(params, x, _unused(params), masks, padding=padding, pools=pools, p=p)
+    loss, loss_cache = losses.softmax_cross_entropy(logits, labels)  # (7)
+    return loss, (train_cache, loss_cache)
 
 
 def cnn_loss_backward(cache, d_loss, *, params_only=False):
-    cache, loss_cache, zeros = cache
-    d_logits, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (6)
-    d_params, d_x, *_ = cnn_train_backward(cache, (d_logits, zeros), params_only=params_only)
+    train_cache, loss_cache = cache
+    d_logits, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (7)
+    d_params, d_x, *_ = cnn_train_backward(
+        train_cache, (d_logits, _unused(train_cache.params)), params_only=params_only
+    )  # through (1) (2) (3) (4) (5) (6)
     return d_params, d_x, None, None
+
+
+def _features(params, a):
+    f, shape = a.reshape(len(a), math.prod(a.shape[1:])), tuple(params.dense[0].W.shape)
+    if shape[0] != f.shape[1]:
+        raise ValueError(f"cnn: params.dense[0].W has shape {shape}, expected {f.shape[1]} rows, as many as features")
+    return f
 
 
 def _conv(block):
     return Conv2DParams(block.W, np.zeros_like(block.W[0, 0, 0]) if block.b is None else block.b)
 
 
-def _unused(block):
-    """A state for a loss, which running statistics do not change."""
-    return block.norm and BatchNormState(np.zeros_like(block.norm.beta), np.zeros_like(block.norm.beta))
+def _unused(params):
+    """States for a loss, which running statistics do not change."""
+    zeros = [block.norm and np.zeros_like(block.norm.beta) for block in params.blocks]
+    return tuple(None if zero is None else bn.BatchNormState(zero, zero) for zero in zeros)
 
 
 def _pools(pools, n_blocks):
@@ -202,10 +233,9 @@ def _pools(pools, n_blocks):
 
 
 def _check(params, states):
-    if len(states) != len(params.blocks):
-        raise ValueError(
-            f"cnn: states is a tuple of {len(states)}, expected {len(params.blocks)}, one for each block"
-        )
+    n = len(params.blocks)
+    if len(states) != n:
+        raise ValueError(f"cnn: states is a tuple of {len(states)}, expected {n}, one for each block")
     for i, (block, state) in enumerate(zip(params.blocks, states, strict=True)):
         if (block.b is None) == (block.norm is None):
             raise ValueError(f"cnn: params.blocks[{i}] has both or none of b and norm, expected one of them")

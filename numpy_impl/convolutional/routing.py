@@ -1,24 +1,52 @@
 """Dynamic routing between capsules: each sends its vector to where the others agree with what it predicts.
 
-    squash(s) = |s|² / (1 + |s|²) · s / √(|s|² + ε)        (1)   keeps the direction, makes the length less than 1
-    û_ij = u_i W_ij                                        (2)   what capsule i predicts that capsule j should be
-    b_ij = 0 at first, then r times:
-    c_ij = e^(b_ij) / Σ_k e^(b_ik)                         (3)   what part of capsule i goes to capsule j
-    s_j  = Σ_i c_ij û_ij                                   (4)
-    v_j  = squash(s_j)                                     (5)   output
-    b_ij ← b_ij + û_ij · v_j                               (6)   agreement; not needed after the last time
+Idea: A capsule is a vector: its length says whether an entity is present, its direction what it looks like. Max
+    pooling passes on what is strongest and forgets where it was; routing sends a part to that whole of which most
+    parts make the same prediction.
+
+    squared = Σ_d s²                                       (1)   squash(s), over the D numbers of a capsule
+    scale = squared / (1 + squared) / √(squared + ε)       (2)
+    v = scale ⊙ s                                          (3)   keeps the direction, makes the length less than 1
+    predictions_ij = u_i W_ij                              (4)   what capsule i predicts that capsule j should be
+    b_ij = 0 at first, then r rounds t = 1 ... r:
+    c_ij = e^b_ij / Σ_k e^b_ik                             (5)   the part of capsule i that goes to capsule j
+    s_j = Σ_i c_ij predictions_ij                          (6)
+    v_j = squash(s_j)                                      (7)   output
+    b_ij ← b_ij + predictions_ij · v_j                     (8)   agreement; not needed after the last round
+
+Gradients:
+    d_scale = Σ_d d_v ⊙ s                                                               through (3)
+    d_squared = d_scale ⊙ (1 / (1 + squared) - ½ squared / (squared + ε)) / ((1 + squared) ⊙ √(squared + ε))
+                                                                                        through (2)
+    d_s = scale ⊙ d_v + 2 d_squared ⊙ s                                                 through (1) (3)
+    d_W_{ij} = Σ_n u_niᵀ d_predictions_nij                                              through (4)
+    d_u_i = Σ_j d_predictions_ij W_ijᵀ                                                  through (4)
+    d_s_t = routing_squash_backward(d_v_t)                                              through (7)
+    d_c_t = Σ_d d_s_t ⊙ predictions + (d_c of the output if t = r)                      through (6)
+    d_b_t = c_t ⊙ (d_c_t - Σ_j c_t ⊙ d_c_t) + d_b_{t+1}                                 through (5) (8)
+    d_v_{t-1} = Σ_i d_b_t ⊙ predictions                                                 through (8)
+    d_predictions = Σ_t c_t ⊙ d_s_t + Σ_{t>1} d_b_t ⊙ v_{t-1}                           through (6) (8)
 
 Shapes: N examples, I capsules with P numbers each below, J capsules with D numbers each above: u (N, I, P),
-    W (I, P, J, D), predictions û (N, J, I, D), s and v (N, J, D), b and c (N, J, I). routing returns v and the last
-    c; squash takes any shape and works along the last axis.
+    W (I, P, J, D), predictions (N, J, I, D), s and v (N, J, D), b and c (N, J, I). routing returns v and c of the
+    last round; squash takes any shape and works along the last axis.
 
 Units: the length of v_j, less than 1, is how sure the network is that j is there; c_ij is a part of 1.
 
-Variant: the softmax is over the capsules above, so that Σ_j c_ij = 1 (many public copies take it over those below);
-    û has no bias (the authors' code adds one for each j); b starts at 0 for every example. Gradients go back through
-    all r rounds, as in the authors' code. With stop_gradient=True the coefficients c are taken as constants: the same
-    output, other gradients. ε stands inside the root: at s = 0 output and gradient are 0, where without ε they are
-    NaN. r = 1 is a linear map and a squash.
+Variant: the softmax is over the capsules above, so that Σ_j c_ij = 1. Predictions have no bias; b starts at 0 for
+    every example. Gradients go back through all r rounds, as in the authors' code: through the agreement of every
+    round into the predictions and into the output of the round before. With stop_gradient=True the last c is taken
+    for a constant: the same output, and only (6) and (7) of the last round have gradients. ε stands inside the root:
+    at s = 0 output and gradient are 0, where without ε they are NaN. r = 1 is a linear map and a squash.
+
+Differs:
+    authors' code: adds a bias for each capsule above; no ε, so that a zero vector becomes NaN.
+    public copies: many take the softmax over the capsules below, so that those compete; some stop the gradient at the
+        last c, as stop_gradient=True does.
+    torch, Keras, ONNX: have no capsules.
+
+Relation: c is an attention weight that is found by iteration: recurrent/attention scores a query against keys once;
+    here the query v is made from what it attends to, and the score is taken again.
 
 Raises: ValueError if sizes or dtypes disagree, if there is no capsule above (J = 0), if r is less than 1, or if ε is
     not positive. No examples and no capsules below (N = 0, I = 0) are fine.
@@ -27,7 +55,7 @@ Reference: Sabour, Frosst & Hinton, "Dynamic routing between capsules", NeurIPS 
     authors' code.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -39,34 +67,56 @@ EPS = 1e-8
 Rounds = Annotated[int, Range("[1, inf)")]
 
 
+class RoutingSquashCache(NamedTuple):
+    s: Array
+    squared: Array
+    scale: Array
+    eps: float
+
+
+class RoutingRoundCache(NamedTuple):
+    c: Array
+    v: Array
+    squash: RoutingSquashCache
+
+
+class RoutingCache(NamedTuple):
+    predictions: Array
+    rounds: list[RoutingRoundCache]
+    stop_gradient: bool
+
+
 @checked
 def routing_squash(s: Float[Array, "... D"], *, eps: Positive = EPS) -> Float[Array, "... D"]:
-    squared = np.sum(s * s, axis=-1, keepdims=True)
-    scale = squared / (1 + squared) / np.sqrt(squared + eps)
-    return scale * s, (s, squared, scale, eps)  # (1)
+    squared = np.sum(s * s, axis=-1, keepdims=True)  # (1)
+    scale = squared / (1 + squared) / np.sqrt(squared + eps)  # (2)
+    v = scale * s  # (3)
+    return v, RoutingSquashCache(s, squared, scale, eps)
 
 
 def routing_squash_backward(cache, d_v):
     s, squared, scale, eps = cache
-    slope = (1 / (1 + squared) - 0.5 * squared / (squared + eps)) / ((1 + squared) * np.sqrt(squared + eps))
-    d_squared = slope * np.sum(d_v * s, axis=-1, keepdims=True)  # slope: how scale changes with |s|²
-    d_s = scale * d_v + 2 * d_squared * s  # through (1)
+    d_scale = np.sum(d_v * s, axis=-1, keepdims=True)  # through (3)
+    d_squared = (
+        d_scale * (1 / (1 + squared) - 0.5 * squared / (squared + eps)) / ((1 + squared) * np.sqrt(squared + eps))
+    )  # through (2)
+    d_s = scale * d_v + 2 * d_squared * s  # through (1) (3)
     return (d_s,)
 
 
 @checked
 def routing_predictions(W: Float[Array, "I P J D"], u: Float[Array, "N I P"]) -> Float[Array, "N J I D"]:
     I, _, J, D = W.shape
-    rows = np.empty((len(u), J, I, D), W.dtype).transpose(1, 2, 0, 3)  # filled in the order of the result, no copy
-    predictions = np.matmul(u.swapaxes(0, 1), W.transpose(2, 0, 1, 3), out=rows).transpose(2, 0, 1, 3)  # (2)
+    pairs = np.empty((len(u), J, I, D), W.dtype).transpose(1, 2, 0, 3)  # filled in the order of the result, no copy
+    predictions = np.matmul(u.swapaxes(0, 1), W.transpose(2, 0, 1, 3), out=pairs).transpose(2, 0, 1, 3)  # (4)
     return predictions, (W, u)
 
 
 def routing_predictions_backward(cache, d_predictions):
     W, u = cache
-    d_rows, weights = d_predictions.transpose(1, 2, 0, 3), np.empty_like(W).transpose(2, 0, 1, 3)
-    d_W = np.matmul(u.transpose(1, 2, 0), d_rows, out=weights).transpose(1, 2, 0, 3)  # through (2)
-    d_u = np.sum(d_rows @ W.transpose(2, 0, 3, 1), axis=0).swapaxes(0, 1)  # through (2)
+    pairs, weights = d_predictions.transpose(1, 2, 0, 3), np.empty_like(W).transpose(2, 0, 1, 3)
+    d_W = np.matmul(u.transpose(1, 2, 0), pairs, out=weights).transpose(1, 2, 0, 3)  # through (4)
+    d_u = np.sum(pairs @ W.transpose(2, 0, 3, 1), axis=0).swapaxes(0, 1)  # through (4)
     return d_W, d_u
 
 
@@ -78,39 +128,40 @@ def routing(
     rounds = []
     for t in range(iterations):
         if t > 0:
-            b = b + _agreement(v, predictions)  # (6)
+            b = b + _agreement(v, predictions)  # (8)
         e = np.exp(b - np.max(b, axis=1, keepdims=True))
-        c = e / np.sum(e, axis=1, keepdims=True)  # (3)
-        s = _mixture(c, predictions)  # (4)
-        v, cache = routing_squash(s, eps=eps)  # (5)
-        rounds.append((c, v, cache))
-    return (v, c), (predictions, rounds, stop_gradient)
+        c = e / np.sum(e, axis=1, keepdims=True)  # (5)
+        s = _mixture(c, predictions)  # (6)
+        v, squash_cache = routing_squash(s, eps=eps)  # (7)
+        rounds.append(RoutingRoundCache(c, v, squash_cache))
+    return (v, c), RoutingCache(predictions, rounds, stop_gradient)
 
 
 def routing_backward(cache, d_outputs):
     predictions, rounds, stop_gradient = cache
-    d_v, d_c = d_outputs
-    c, _, squash_cache = rounds[-1]
-    (d_s,) = routing_squash_backward(squash_cache, d_v)  # through (5)
-    d_b, products = 0, [(c, d_s)]
-    for before in [] if stop_gradient else rounds[-2::-1]:
-        d_c = d_c + _agreement(d_s, predictions)  # through (4)
-        d_b = d_b + c * (d_c - np.sum(c * d_c, axis=1, keepdims=True))  # through (3)
-        c, v, squash_cache = before
-        d_v = _mixture(d_b, predictions)  # through (6)
-        (d_s,) = routing_squash_backward(squash_cache, d_v)  # through (5)
-        products += [(d_b, v), (c, d_s)]
-        d_c = 0
+    d_v, d_c_output = d_outputs
+    d_b = np.zeros_like(d_c_output)  # of the round after the last one: there is none, and b is no output
+    products = []
+    for t in reversed(range(len(rounds))):
+        c, _, squash_cache = rounds[t]
+        (d_s,) = routing_squash_backward(squash_cache, d_v)  # through (7)
+        products.append((c, d_s))
+        if t == 0 or stop_gradient:  # the first b is 0, whatever the predictions are
+            break
+        d_c = _agreement(d_s, predictions) + (d_c_output if t == len(rounds) - 1 else 0)  # through (6)
+        d_b = c * (d_c - np.sum(c * d_c, axis=1, keepdims=True)) + d_b  # through (5) (8)
+        d_v = _mixture(d_b, predictions)  # through (8), into the v of the round before
+        products.append((d_b, rounds[t - 1].v))
     left, right = zip(*products, strict=True)
-    d_predictions = np.stack(left, axis=-1) @ np.stack(right, axis=-2)  # through (4) (6), all rounds in one matmul
+    d_predictions = np.stack(left, axis=-1) @ np.stack(right, axis=-2)  # through (6) (8), all rounds in one matmul
     return (d_predictions,)
 
 
 def _mixture(c, predictions):
-    """Σ_i c_ij û_ij for every j: (N, J, D)."""
+    """Σ_i c_ij predictions_ij for every j: (N, J, D)."""
     return (c[:, :, None] @ predictions)[:, :, 0]
 
 
 def _agreement(v, predictions):
-    """û_ij · v_j for every i and j: (N, J, I)."""
+    """predictions_ij · v_j for every i and j: (N, J, I)."""
     return (v[:, :, None] @ predictions.swapaxes(2, 3))[:, :, 0]

@@ -1,44 +1,66 @@
-"""Long short-term memory (LSTM), and a classifier of sequences on top of it.
+"""Long short-term memory (LSTM).
 
-    z_t     = x_t W_x + h_{t-1} W_h + b         (1)   blocks i | f | g | o, each (N, H)
+Idea: A cell state c runs beside the output h; gates decide what is erased from it, written to it and shown of it.
+    From step to step c is only multiplied by the forget gate and added to, so where this gate is open, a gradient
+    passes hundreds of steps and neither vanishes nor explodes.
+
+    z = x_t W_x + state.h W_h + b               (1)   blocks i | f | g | o, each (N, H); state is state_{t-1}
     i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
-    g       = tanh(z_g)                         (3)   candidate
-    c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
-    h_t     = o ⊙ tanh(c_t)                     (5)   output
-    h_t     = h_{t-1}, c_t = c_{t-1}, output 0  (6)   at the steps where a mask is False
-    logits  = h_T W_y + b_y                     (7)   the classifier, on the last output
-    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (8)
+    g = tanh(z_g)                               (3)   candidate
+    c = f ⊙ state.c + i ⊙ g                     (4)   cell state
+    h = o ⊙ tanh(c)                             (5)
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)   m_t is 1 where a step counts, 0 where the mask is False
+    hs_t = m_t ⊙ state_t.h                      (6)
 
-Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); mask (T, N), True at the
-    steps that count; outputs hs (T, N, H) and the last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to
-    K-1.
+Gradients:
+    d_h = m_t ⊙ (d_hs_t + back_t.h)                      through (6)   back_t: what later steps give to state_t
+    d_c = d_h ⊙ o ⊙ (1 - tanh² c) + m_t ⊙ back_t.c       through (5) (6)
+    d_o = d_h ⊙ tanh(c)                                  through (5)
+    d_i, d_f, d_g = d_c ⊙ g, d_c ⊙ state.c, d_c ⊙ i      through (4)
+    d_z = [d_i ⊙ i ⊙ (1 - i), d_f ⊙ f ⊙ (1 - f), d_g ⊙ (1 - g²), d_o ⊙ o ⊙ (1 - o)]   through (2) (3)
+    d_state = back_0, where back_{t-1} = (d_z W_hᵀ, f ⊙ d_c) + (1 - m_t) ⊙ back_t     through (1) (4) (6)
+    d_W_x = Σ_t x_tᵀ d_z_t                               through (1)
+    d_W_h = Σ_t state_{t-1}.hᵀ d_z_t                     through (1)
+    d_b = Σ_t Σ_n d_z_tn                                 through (1)
+    d_xs_t = d_z_t W_xᵀ                                  through (1)
 
-Units: the loss is in nats per sequence.
+Shapes: xs (T, N, D), time first; state.h and state.c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); mask (T, N), True at
+    the steps that count; outputs hs (T, N, H) and the last state.
 
-Variant: forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias (PyTorch's two are added up; Keras
-    has the same order and one bias; ONNX has i, o, f, c). A masked step changes nothing and passes no gradient on, as
-    in PyTorch's packed sequences. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, the
-    other biases to 0.
+Units: h lies between -1 and 1; c is not bounded.
 
-Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
-    loss), or if a label is negative or at least K.
+Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step changes nothing,
+    gives the output 0, and passes no gradient to xs or the weights. lstm_init draws Glorot-uniform weights and sets
+    the forget gate's bias to 1, so that at first nothing is forgotten; the other biases are 0.
+
+Differs:
+    torch.nn.LSTM: the same gate order; transposed weights, and two biases, which add up to b; everything is drawn
+        from U(-1/√H, 1/√H), the forget bias too. Packed sequences are its masks.
+    Keras: the same gate order and one bias, and the same forget bias; W_h is drawn orthogonal. A masked step repeats
+        the output before it, unless zero_output_for_mask=True.
+    ONNX: gates in the order i, o, f, c, where c is g; transposed weights, two biases; peepholes P are optional.
+    Hochreiter & Schmidhuber 1997: no forget gate, f = 1.
+
+Relation: a GRU has one gate for keeping and writing, and no state apart from its output. An RNN has no gates.
+
+Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
 Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhuber & Cummins, Neural Computation 12
     (2000), for the forget gate; Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329, for this form; Jozefowicz,
     Zaremba & Sutskever, ICML 2015, for the forget bias.
 """
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from numpy_impl import losses
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
-from shared.support.shapes import Below, checked
+from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
+from shared.support.shapes import checked
 
 
 class LSTMParams(NamedTuple):
@@ -52,10 +74,20 @@ class LSTMState(NamedTuple):
     c: Float[Array, "N H"]
 
 
-class LSTMClassifierParams(NamedTuple):
-    lstm: LSTMParams
-    W_y: Float[Array, "H K"]
-    b_y: Float[Array, "K"]
+class LSTMCache(NamedTuple):
+    state: LSTMState
+    i: Array
+    f: Array
+    g: Array
+    o: Array
+    tanh_c: Array
+
+
+class LSTMStepsCache(NamedTuple):
+    params: LSTMParams
+    xs: Array
+    mask: Array | None
+    cells: list[LSTMCache]
 
 
 def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
@@ -72,107 +104,53 @@ def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
     return LSTMState(zeros, zeros)
 
 
-def lstm_classifier_init(
-    rng: Generator, n_inputs: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
-) -> LSTMClassifierParams:
-    return LSTMClassifierParams(
-        lstm=lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
-        W_y=glorot_uniform(rng, (n_hidden, n_classes), dtype=dtype),
-        b_y=np.zeros(n_classes, dtype),
-    )
-
-
 def _cell(W_h, z_x, state):
     z = z_x + state.h @ W_h  # (1)
     i, f, g, o = np.split(z, 4, axis=-1)
     i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)  # (2) (3)
     c = f * state.c + i * g  # (4)
-    tanh_c = tanh(c)
-    return LSTMState(o * tanh_c, c), (state, i, f, g, o, tanh_c)  # (5)
+    tanh_c = tanh(c)  # (5)
+    h = o * tanh_c  # (5)
+    return LSTMState(h, c), LSTMCache(state, i, f, g, o, tanh_c)
 
 
-def _cell_backward(W_h, cache, d_h, d_c):
+def _cell_backward(W_h, cache, d_h, later):
+    """Gradients of z and of the state before. later: the gradient that c gets from the steps after this one."""
     state, i, f, g, o, tanh_c = cache
-    d_o, d_c = d_h * tanh_c, d_c + d_h * o * (1 - tanh_c * tanh_c)  # through (5)
+    d_o = d_h * tanh_c  # through (5)
+    d_c = d_h * o * (1 - tanh_c * tanh_c) + later  # through (5)
     d_i, d_f, d_g = d_c * g, d_c * state.c, d_c * i  # through (4)
     d_z = np.concatenate(
         [d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g * g), d_o * o * (1 - o)], axis=-1
     )  # through (2) (3)
-    return d_z, LSTMState(h=d_z @ W_h.T, c=d_c * f)  # through (1) (4)
-
-
-def _masked(valid, new, old):
-    """Output and state of a step: new where it is valid, else zero and the old state."""
-    h, c = np.where(valid, new.h, old.h), np.where(valid, new.c, old.c)
-    return np.where(valid, h, 0), LSTMState(h, c)
-
-
-def _masked_backward(valid, d_new, d_state):
-    """Gradients of the new and of the old state; what comes from above at an output that is zero goes nowhere."""
-    d_new = LSTMState(h=np.where(valid, d_new.h, 0), c=np.where(valid, d_new.c, 0))
-    return d_new, LSTMState(h=np.where(valid, 0, d_state.h), c=np.where(valid, 0, d_state.c))
+    return d_z, LSTMState(d_z @ W_h.T, d_c * f)  # through (1) (4)
 
 
 @checked(T=1)
 def lstm(
     params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState, mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], LSTMState]:
-    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), every step in one matmul (xs @ W_x makes T small ones)
+    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
     hs, caches = [], []
-    for t, z in enumerate(zs):
-        new, cache = _cell(params.W_h, z, state)
-        h, state = (new.h, new) if mask is None else _masked(mask[t, :, None], new, state)  # (6)
-        hs.append(h)
+    for t, z_x in enumerate(zs):
+        (h, c), cache = _cell(params.W_h, z_x, state)
+        state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (6)
+        hs.append(state.h)
         caches.append(cache)
-    return (np.stack(hs), state), (params, xs, caches, mask)
+    hs = masked_outputs(mask, np.stack(hs))  # (6)
+    return (hs, state), LSTMStepsCache(params, xs, mask, caches)
 
 
 def lstm_backward(cache, d_outputs):
-    params, xs, caches, mask = cache
-    d_hs, d_state = d_outputs
+    params, xs, mask, cells = cache
+    d_hs, back = d_outputs  # back: what the steps after t give back to the state
+    from_outputs = masked_outputs(mask, d_hs)  # through (6)
     d_zs = np.empty((*xs.shape[:2], params.b.size), xs.dtype)
-    for t in reversed(range(len(caches))):
-        d_new = LSTMState(d_hs[t] + d_state.h, d_state.c)
-        if mask is not None:
-            d_new, d_old = _masked_backward(mask[t, :, None], d_new, d_state)  # through (6)
-        d_zs[t], d_state = _cell_backward(params.W_h, caches[t], *d_new)
-        if mask is not None:
-            d_state = LSTMState(d_state.h + d_old.h, d_state.c + d_old.c)
-    h_before = np.stack([state.h for state, *_ in caches])  # h_{t-1}
-    d_params = LSTMParams(
-        W_x=_rows(xs).T @ _rows(d_zs), W_h=_rows(h_before).T @ _rows(d_zs), b=np.sum(d_zs, axis=(0, 1))
-    )  # through (1), every step in one matmul
-    return d_params, np.tensordot(d_zs, params.W_x.T, 1), d_state, None
-
-
-def _rows(steps):
-    return steps.reshape(-1, steps.shape[-1])
-
-
-@checked(T=1)
-def lstm_classifier(params: LSTMClassifierParams, xs: Float[Array, "T N D"]) -> Float[Array, "N K"]:
-    (hs, state), cache = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
-    return state.h @ params.W_y + params.b_y, (params, hs, state, cache)  # (7)
-
-
-def lstm_classifier_backward(cache, d_logits):
-    params, hs, state, cache = cache
-    d_W_y, d_b_y, d_h = state.h.T @ d_logits, np.sum(d_logits, axis=0), d_logits @ params.W_y.T  # through (7)
-    d_outputs = np.zeros_like(hs), LSTMState(h=d_h, c=np.zeros_like(state.c))
-    d_lstm, d_xs, _, _ = lstm_backward(cache, d_outputs)
-    return LSTMClassifierParams(d_lstm, d_W_y, d_b_y), d_xs
-
-
-@checked(T=1, N=1)
-def lstm_classifier_loss(
-    params: LSTMClassifierParams, xs: Float[Array, "T N D"], labels: Annotated[Int[Array, "N"], Below("K")]
-) -> Float[Array, ""]:
-    logits, cache = lstm_classifier(params, xs)
-    loss, loss_cache = losses.softmax_cross_entropy(logits, labels)  # (8)
-    return loss, (cache, loss_cache)
-
-
-def lstm_classifier_loss_backward(cache, d_loss):
-    cache, loss_cache = cache
-    d_logits, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (8)
-    return *lstm_classifier_backward(cache, d_logits), None
+    for t in reversed(range(len(cells))):
+        d_h, past_h = masked_state_backward(mask, t, from_outputs[t] + back.h)  # through (6)
+        later, past_c = masked_state_backward(mask, t, back.c)  # through (6)
+        d_zs[t], back = _cell_backward(params.W_h, cells[t], d_h, later)  # through (1) (2) (3) (4) (5)
+        back = LSTMState(back.h + past_h, back.c + past_c)  # through (6)
+    d_W_x, d_b = outer_sum(xs, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
+    d_W_h = outer_sum(np.stack([cell.state.h for cell in cells]), d_zs)  # through (1)
+    return LSTMParams(d_W_x, d_W_h, d_b), np.tensordot(d_zs, params.W_x.T, 1), back, None  # through (1)

@@ -24,13 +24,14 @@ Reference: El Hihi & Bengio, NIPS 1995; Graves, Mohamed & Hinton 2013, arXiv:130
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
+from numpy_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm, layer_norm_lstm_backward
 from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_zero_state
 from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_backward, lstm_zero_state
 from numpy_impl.recurrent.rnn import RNNParams, rnn, rnn_backward, rnn_zero_state
 from numpy_impl.regularization.dropout import dropout, dropout_backward
 from shared.support.shapes import Rate, checked
 
-Cell = RNNParams | GRUParams | LSTMParams
+Cell = RNNParams | GRUParams | LSTMParams | LayerNormLSTMParams
 State = Float[Array, "N H"] | LSTMState
 
 
@@ -42,6 +43,8 @@ def _cell(params):
     """Which cell these parameters are of."""
     if isinstance(params, LSTMParams):
         return lstm, lstm_backward, lstm_zero_state
+    if isinstance(params, LayerNormLSTMParams):
+        return layer_norm_lstm, layer_norm_lstm_backward, lstm_zero_state
     if isinstance(params, GRUParams):
         return gru, gru_backward, gru_zero_state
     return rnn, rnn_backward, rnn_zero_state

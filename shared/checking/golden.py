@@ -3,8 +3,9 @@ are tested where the oracles are not installed.
 
 Every tensor's name is `<case label>/<leaf>`: leaves of `args`, `static` in the metadata, `outputs`, `cotangents`
 and `grads`; and, of the main cases, `trace/<equations>/<name>/<step>`, what the lines of an equation compute on the
-way. The metadata is JSON: equations, oracle, versions, and by case tolerance, static arguments and the order of the
-trace. shared/fixtures/README.md has all that a reader in another language needs.
+way there (`trace/4/f/step 1`) and back (`trace/4/d_f/step 1`). The metadata is JSON: equations, oracle, versions,
+and by case tolerance, static arguments and the order of the trace. shared/fixtures/README.md has all that a reader in
+another language needs.
 """
 
 from pathlib import Path

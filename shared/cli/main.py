@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import backends, catalogue
-from shared.cli import bench, compare, native, port, trace, train
+from shared.cli import bench, compare, derive, native, port, trace, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -179,6 +179,7 @@ app.command()(train.demo)
 app.command()(train.race)
 app.command()(bench.bench)
 app.command()(trace.trace)
+app.command()(derive.derive)
 app.command()(port.port)
 app.command()(native.export)
 app.command("import")(native.import_)

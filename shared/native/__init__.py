@@ -121,7 +121,8 @@ def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     if isinstance(kind, UnionType):  # `X | None`
         if not any(leaf == name or leaf.startswith((f"{name}.", f"{name}[")) for leaf in leaves):
             return None
-        kind = next(option for option in get_args(kind) if option is not NoneType)
+        options = [option for option in get_args(kind) if option is not NoneType]
+        kind = options[0] if len(options) == 1 else _fitting(options, leaves, name)
     if hasattr(kind, "_fields"):
         fields = [build(kind.__annotations__[f], leaves, f"{name}.{f}".strip(".")) for f in kind._fields]
         return kind(*fields)
@@ -133,6 +134,17 @@ def build(kind, leaves: dict[str, np.ndarray], name: str = "") -> Any:
     if name not in leaves:
         raise ValueError(f"{name} is missing")
     return leaves.pop(name)
+
+
+def _fitting(options, leaves, name):
+    """The first of several types whose fields are there, in shapes that go together; the last one if none fits."""
+    for option in options:
+        try:
+            check(build(option, dict(leaves), name), option)
+        except ValueError:
+            continue
+        return option
+    return options[-1]
 
 
 def check(weights, kind):

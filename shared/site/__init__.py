@@ -1,6 +1,6 @@
 """The web site: pages that need no network and are opened straight from disk.
 
-specification.py   the docstring taken apart: title, equations, sections, links to papers
+prose.py           text as HTML: links to papers, derivations
 code.py            the columns, aligned and coloured
 measured.py        what the checks say, and the values that every line computes
 records.py         what benchmarks and training runs have left on disk

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from shared import backends, catalogue, differences, files
 from shared.checking import golden
-from shared.comparing import sidebyside
-from shared.site import code, curves, measured, specification
+from shared.comparing import derivations, sidebyside, specification
+from shared.comparing.specification import Specification
+from shared.site import code, curves, measured, prose
 from shared.site.measured import Measured
-from shared.site.specification import Specification
 from shared.training import records
 
 LIBRARIES = {"keras": "Keras", "onnx": "ONNX", "sklearn": "scikit-learn", "scipy": "SciPy", "jax": "JAX"}
@@ -51,16 +51,19 @@ def build(out: Path, paths: list[str], recorded: Path, started: Callable[[str], 
     speed, pages = records.benchmarks(recorded), []
     for path in paths:
         started(path)
-        told = specification.read(sidebyside.specification(path))
-        pages.append(Page(path, told, sidebyside.existing(path), measured.measure(path), speed.get(path, [])))
+        pages.append(
+            Page(path, specification.of(path), sidebyside.existing(path), measured.measure(path), speed.get(path, []))
+        )
     out.mkdir(parents=True, exist_ok=True)
     for file in resources.files("shared.site").joinpath("static").iterdir():
         files.write(out / file.name, file.read_bytes())
     environment = _environment()
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         _write(out, f"{page.path}.html", environment.get_template("algorithm.html"), page.root, page=page,
-               before=before, after=after, **_details(out, page, recorded))  # fmt: skip
+               before=before, after=after, **_details(out, page, recorded, set(paths)))  # fmt: skip
     chapters = [(name, list(group)) for name, group in groupby(pages, lambda page: page.chapter)]
+    lemmas = prose.derivation(derivations.LEMMAS, set(paths), "")
+    _write(out, prose.LEMMAS, environment.get_template("lemmas.html"), "", text=lemmas)
     _write(out, "index.html", environment.get_template("index.html"), "", chapters=chapters)
     return pages
 
@@ -70,7 +73,7 @@ def _write(out: Path, name: str, template, root: str, **facts):
     files.write(out / name, template.render(root=root, **facts).encode())
 
 
-def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
+def _details(out: Path, page: Page, recorded: Path, paths: set[str]) -> dict[str, Any]:
     """What an algorithm's page has beyond the index; files that it links to are copied beside it."""
     series = []
     for one in records.series(recorded, page.path):
@@ -85,12 +88,24 @@ def _details(out: Path, page: Page, recorded: Path) -> dict[str, Any]:
     fixture = golden.file(page.path)
     return {
         "parts": code.parts(page.path, page.columns),
-        "elsewhere": specification.elsewhere(page.specification.sections.get("Variant", "")),
+        "derivation": _derivation(page, paths),
+        "elsewhere": _differs(page.specification),
         "mapping": ast.get_docstring(ast.parse(native.read_text())) if native.exists() else None,
         "series": series,
         "sources": {column: source(column) for column in page.columns},
         "golden": _copied(out, f"golden/{page.chapter}", fixture) if fixture.exists() else None,
     }
+
+
+def _derivation(page: Page, paths: set[str]) -> Markup | None:
+    found = derivations.file(page.path).exists()
+    return prose.derivation(page.path, paths, page.root) if found else None
+
+
+def _differs(told: Specification) -> list[tuple[str, str]]:
+    """(library, how it differs) of every entry of the section Differs."""
+    entries = specification.lines(told.sections.get("Differs", ""))
+    return [(name, text) for name, _, text in (entry.partition(": ") for entry in entries)]
 
 
 def _copied(out: Path, folder: str, file: Path) -> str:
@@ -109,7 +124,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"error": _error, "number": _number, "linked": specification.linked}
+    environment.filters |= {"error": _error, "number": _number, "linked": prose.linked}
     environment.filters |= {"highlight": _python, "library": lambda name: LIBRARIES.get(name, name)}
     environment.globals |= {"ratios": _ratios, "FINITE": differences.FINITE, "FLOAT32": differences.FLOAT32}
     environment.globals |= {"names": NAMES, "versions": _versions()}

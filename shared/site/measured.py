@@ -6,7 +6,7 @@ from shared import backends, cases
 from shared.cases import tolerance
 from shared.checking.mistakes import Finding, all_findings
 from shared.checking.report import report
-from shared.comparing import walks
+from shared.comparing import question_six, walks
 
 EDGES = 2  # of many steps, the first two and the last are shown
 
@@ -51,14 +51,13 @@ def _guarded(problems: list[str], what: str, run):
 
 def _walks(path: str) -> list[Walk]:
     """Cases, in their order, until every equation has been met, forward and through."""
-    columns = {name: walks.column(name, path) for name in backends.installed()}
-    source = columns["numpy"].source
+    source = walks.column("numpy", path).source
     wanted = {(s.through, n) for s in source.statements.values() for n in s.equations}
     found: list[Walk] = []
     for case in cases.main_cases(path):
         if not wanted:
             break
-        told = walks.report(path, case, columns)
+        told = question_six.report(path, case, backends.installed())
         met = {(row["through"], n) for row in told["rows"] for n in row["equations"]}
         if wanted & met:
             rows = [row for row in told["rows"] if _is_shown(row, told["rows"])]

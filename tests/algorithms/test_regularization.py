@@ -14,7 +14,8 @@ from numpy_impl.regularization.dropconnect import (
     dropconnect,
     dropconnect_eval,
 )
-from numpy_impl.regularization.dropout import dropout, dropout_mlp
+from numpy_impl.regularization.dropout import dropout
+from numpy_impl.regularization.dropout_mlp import dropout_mlp
 from shared import backends
 from shared.backends import to_backend, to_numpy
 from shared.data.diabetes import load_diabetes
@@ -113,17 +114,17 @@ def test_proximal_descent_finds_the_lasso_solution(column, data):
 # --- every mask there is --------------------------------------------------------------------------------------
 
 
-def every_mask(k, keep):
-    """(mask, probability) for all 2^k masks of k units."""
+def every_mask(k, p):
+    """(mask, probability) for all 2^k masks of k units, each of which is dropped with probability p."""
     for bits in itertools.product((True, False), repeat=k):
         mask = np.array(bits)
-        yield mask, keep ** mask.sum() * (1 - keep) ** (k - mask.sum())
+        yield mask, (1 - p) ** mask.sum() * p ** (k - mask.sum())
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.9])
 def test_mean_of_dropout_over_all_masks_is_the_input(p):
     x = np.random.default_rng(0).standard_normal((1, 6))
-    mean = sum(chance * dropout(x, mask[None], p=p)[0] for mask, chance in every_mask(6, 1 - p))
+    mean = sum(chance * dropout(x, mask[None], p=p)[0] for mask, chance in every_mask(6, p))
     np.testing.assert_allclose(mean, x, rtol=1e-13)
 
 
@@ -133,7 +134,7 @@ def test_mean_of_a_network_with_dropout_over_all_masks_is_the_network_in_evaluat
     params = tuple(MLPLayer(rng.standard_normal(shape), rng.standard_normal(shape[1])) for shape in ((3, 5), (5, 2)))
     x, inputs = rng.standard_normal((1, 3)), np.full((1, 3), True)
     logits = lambda mask: dropout_mlp(params, x, (inputs, mask[None]), p_input=0.0, p=p)[0]
-    mean = sum(chance * logits(mask) for mask, chance in every_mask(5, 1 - p))
+    mean = sum(chance * logits(mask) for mask, chance in every_mask(5, p))
     np.testing.assert_allclose(mean, mlp(params, x)[0], rtol=1e-13)
 
 
@@ -143,42 +144,42 @@ def test_dropout_in_a_linear_regression_is_ridge_with_scaled_features():
     rng, p = np.random.default_rng(2), 0.3
     X, y, w = rng.standard_normal((4, 5)), rng.standard_normal(4), rng.standard_normal(5)
     cost = lambda X: np.mean((X @ w - y) ** 2)
-    mean = sum(chance * cost(dropout(X, np.tile(mask, (4, 1)), p=p)[0]) for mask, chance in every_mask(5, 1 - p))
+    mean = sum(chance * cost(dropout(X, np.tile(mask, (4, 1)), p=p)[0]) for mask, chance in every_mask(5, p))
     assert mean == pytest.approx(cost(X) + p / (1 - p) * np.sum(w**2 * np.mean(X**2, axis=0)), rel=1e-13)
 
 
-def masked_sums(params, x, keep, inverted=False):
+def masked_sums(params, x, p, inverted=False):
     """(u, probability) for every mask of a layer with one unit and of one example x (D,)."""
-    for mask, chance in every_mask(len(x) + 1, keep):
+    for mask, chance in every_mask(len(x) + 1, p):
         masks = DropConnectMasks(W=mask[None, :-1, None], b=mask[None, -1:])
-        u, _ = dropconnect(params, x[None], masks, keep=keep, inverted=inverted)
+        u, _ = dropconnect(params, x[None], masks, p=p, inverted=inverted)
         yield u[0, 0], chance
 
 
-@pytest.mark.parametrize("keep", [0.2, 0.5, 1.0])
-def test_mean_and_variance_of_dropconnect_over_all_masks(keep):
+@pytest.mark.parametrize("p", [0.8, 0.5, 0.0])
+def test_mean_and_variance_of_dropconnect_over_all_masks(p):
     rng = np.random.default_rng(3)
     params, x = DropConnectParams(rng.standard_normal((4, 1)), rng.standard_normal(1)), rng.standard_normal(4)
-    sums, chances = map(np.array, zip(*masked_sums(params, x, keep), strict=True))
+    sums, chances = map(np.array, zip(*masked_sums(params, x, p), strict=True))
     mean = chances @ sums
     variance = chances @ (sums - mean) ** 2
     normals = np.array([-1.0, 1.0])[:, None, None]  # their mean and variance are those of a standard normal
-    units = [dropconnect_eval(params, x[None], e[None], keep=keep, activation="relu")[0, 0] for e in normals]
+    units = [dropconnect_eval(params, x[None], e[None], p=p, activation="relu")[0, 0] for e in normals]
     both = mean + np.sqrt(variance) * normals[:, 0, 0]
     np.testing.assert_allclose(units, np.maximum(both, 0), rtol=1e-12, atol=1e-15)
-    inverted = sum(chance * u for u, chance in masked_sums(params, x, keep, inverted=True))
+    inverted = sum(chance * u for u, chance in masked_sums(params, x, p, inverted=True))
     np.testing.assert_allclose(inverted, x @ params.W[:, 0] + params.b[0], rtol=1e-12)
 
 
 def test_the_gaussian_is_a_better_evaluation_than_the_mean_weights():
     """Mean of relu(u) over all 2^13 masks, against the Gaussian's and against dropout's short cut relu(mean u)."""
-    rng, keep, gaussian, short = np.random.default_rng(4), 0.5, [], []
+    rng, p, gaussian, short = np.random.default_rng(4), 0.5, [], []
     normals = rng.standard_normal((20_000, 1, 1))
     for _ in range(8):
         params, x = DropConnectParams(rng.standard_normal((12, 1)), rng.standard_normal(1)), rng.standard_normal(12)
-        exact = sum(chance * max(u, 0) for u, chance in masked_sums(params, x, keep))
-        gaussian.append(abs(dropconnect_eval(params, x[None], normals, keep=keep)[0, 0] - exact))
-        short.append(abs(max(keep * (x @ params.W[:, 0] + params.b[0]), 0) - exact))
+        exact = sum(chance * max(u, 0) for u, chance in masked_sums(params, x, p))
+        gaussian.append(abs(dropconnect_eval(params, x[None], normals, p=p)[0, 0] - exact))
+        short.append(abs(max((1 - p) * (x @ params.W[:, 0] + params.b[0]), 0) - exact))
     assert 10 * np.mean(gaussian) < np.mean(short)
 
 

@@ -87,7 +87,7 @@ def test_a_beam_of_one_is_greedy(backend, context):
         np.testing.assert_array_equal(one.symbols[..., 0], greedy.symbols)
         np.testing.assert_allclose(one.scores[:, 0], greedy.log_p, rtol=1e-12)
         if context == "attention":
-            np.testing.assert_allclose(one.looks[..., 0], greedy.looks, rtol=1e-12)
+            np.testing.assert_allclose(one.weights[..., 0], greedy.weights, rtol=1e-12)
 
 
 @each_context
@@ -108,8 +108,8 @@ def test_a_wider_beam_is_no_worse_here_and_its_scores_are_true(context):
 def test_weights_of_attention_add_up_to_one_and_are_0_at_padding(backend):
     params, (source, mask) = model("attention"), sources()
     beam = decode(backend, "beam_search", params, source, mask, steps=5, width=4)
-    np.testing.assert_allclose(beam.looks.sum(axis=1), 1, rtol=1e-12)
-    assert not beam.looks[:, ~mask].any()
+    np.testing.assert_allclose(beam.weights.sum(axis=1), 1, rtol=1e-12)
+    assert not beam.weights[:, ~mask].any()
 
 
 # --- padding ----------------------------------------------------------------------------------------------
@@ -288,11 +288,11 @@ def test_the_prompt(trained, monkeypatch, capsys):
     assert "found '2' in 'r2d2'" in out
 
 
-def test_sketches_show_where_attention_was():
-    look = np.array([[0.95, 0.05], [0.5, 0.5]])
-    guess = _spelling.Guess("at", [("AE T", -0.1)], look)
+def test_sketches_show_the_weights_of_attention():
+    weights = np.array([[0.95, 0.05], [0.5, 0.5]])
+    guess = _spelling.Guess("at", [("AE T", -0.1)], weights)
     assert _spelling._sketch(guess) == ["", "        a  t ", "    AE  ██ ··", "    T   ▒▒ ▒▒"]
-    assert _spelling._sketch(guess._replace(look=None)) == []
+    assert _spelling._sketch(guess._replace(weights=None)) == []
 
 
 def test_every_recipe_that_speaks_is_named(trained):

@@ -11,6 +11,7 @@ import tokenize
 import pytest
 
 from shared import catalogue
+from shared.comparing import specification
 
 COLUMNS = ("numpy", "torch", "tf")
 PATHS = catalogue.paths()
@@ -52,9 +53,8 @@ def comments(column, path):
 
 
 def equations(path):
-    """The numbers of the equations in the specification: at the end of an indented line, before any remark."""
-    doc = ast.get_docstring(tree("numpy", path)).split("\nShapes:")[0]
-    return {int(n) for n in EQUATION.findall(doc)}
+    """The numbers of the equations in the specification."""
+    return specification.of(path).numbers
 
 
 def tags(column, path):

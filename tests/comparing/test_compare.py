@@ -86,10 +86,8 @@ def test_lstm_cell_is_aligned_as_a_reader_would():
         "torch": "torch.chunk(z, 4, dim=-1)",
         "tf": "tf.split(z, 4, axis=-1)",
     }
-    (alone,) = [row for row in found if len(row) == 1]
-    assert alone == {"numpy": "tanh_c = tanh(c)"}
-    assert all("# (5)" in text for text in found[-1].values())
-    assert len(found[-1]) == 3
+    assert all("# (5)" in text for text in found[-2].values())
+    assert all(len(row) == 3 for row in found)
 
 
 def test_parts_are_found_by_name(tmp_path, monkeypatch):

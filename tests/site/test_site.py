@@ -13,8 +13,8 @@ import pytest
 
 from shared import catalogue, files
 from shared.cli import compare
-from shared.comparing import sidebyside
-from shared.site import builder, curves, specification
+from shared.comparing import derivations, sidebyside, specification
+from shared.site import builder, curves, prose
 from shared.training import checkpoints, records
 
 PATHS = ["intro/softmax_regression", "optimizers/sgd", "recurrent/lstm"]
@@ -112,7 +112,7 @@ def check_whole(site):
 def test_pages_are_whole_and_need_no_network(site):
     check_whole(site)
     assert {file.relative_to(site).as_posix() for file in site.rglob("*.html")} == {
-        "index.html", *(f"{path}.html" for path in PATHS)
+        "index.html", "lemmas.html", *(f"{path}.html" for path in PATHS)
     }  # fmt: skip
 
 
@@ -125,13 +125,25 @@ def test_all_of_the_text_is_there_escaped(site, path):
         for part in sidebyside.parts(path, (column,)):
             for row in part.rows:
                 assert "".join(row.cells[column].text.split()) in shown
-    docstring = sidebyside.specification(path)
-    told = specification.read(docstring)
-    assert "".join(equation.text for equation in told.equations if equation.numbers) == "".join(
-        page.texts["formula"].splitlines()
-    )
-    for text in told.sections.values():
-        assert text in page.texts["terms"]
+    told = specification.of(path)
+    formulas = [equation.text for equation in told.equations if equation.numbers]
+    formulas += [gradient.text for gradient in told.gradients]
+    assert "".join(formulas) == "".join(page.texts["formula"].splitlines())
+    where = {"Idea": "idea", "Differs": "cards"}
+    for name, text in told.sections.items():
+        for entry in specification.lines(text) if name == "Differs" else [text]:
+            shown = page.texts[where.get(name, "terms")].split()
+            assert " ".join(entry.split()).partition(": ")[2] in " ".join(shown)
+
+
+def test_the_derivation_is_there_with_its_formulas(site):
+    page = Document(site / "recurrent" / "lstm.html")
+    shown = "".join(page.texts["derivation"].split())
+    for fenced, text in derivations.pieces(derivations.text("recurrent/lstm")):
+        assert not fenced or "".join(text.split()) in shown
+    assert "../lemmas.html#tanh" in page.links
+    assert specification.of("recurrent/lstm").gradients[0].text in page.texts["formula"]
+    assert "Breaks d_" in page.texts["how"]
 
 
 def test_numbers_are_those_of_the_checks(site):
@@ -142,7 +154,6 @@ def test_numbers_are_those_of_the_checks(site):
     assert "Gate order" in page.texts["why"]
     assert "step 1" in page.texts["values"]
     assert "d_zs" not in page.texts["formula"]
-    assert "ONNX has i, o, f, c" in page.texts["cards"]
     index = Document(site / "index.html")
     assert re.search(r"✓ agrees\s*\de-1\d / \de-1\d", index.texts["overview"])
     assert "0.88× time" in index.texts["overview"]
@@ -193,38 +204,20 @@ def test_broken_records_are_named(tmp_path):
         records.series(tmp_path, "optimizers/sgd")
 
 
-@pytest.mark.parametrize("path", catalogue.paths())
-def test_specifications_are_read_whole(path):
-    docstring = sidebyside.specification(path)
-    told = specification.read(docstring)
-    head = docstring.split("\nShapes:")[0]
-    numbers = [n for equation in told.equations for n in equation.numbers]
-    assert numbers == sorted({int(n) for n in re.findall(r"\((\d+)\)", head)})
-    assert {"Shapes", "Units", "Variant", "Raises", "Reference"} <= set(told.sections)
-    said = " ".join([told.title, told.subtitle, *told.intro, *told.sections.values()])
-    said += " ".join(f"{equation.text} {equation.remark}" for equation in told.equations)
-    words = set(re.findall(r"\w+", re.sub(r" \(\d+\)", "", docstring)))
-    assert words <= set(re.findall(r"\w+", said)) | set(told.sections)
-
-
 def test_papers_are_linked():
-    text = specification.linked("Ba & Kiros <2016>, arXiv:1607.06450; Elman 1990, doi:10.1207/s15516709cog1402_1.")
+    text = prose.linked("Ba & Kiros <2016>, arXiv:1607.06450; Elman 1990, doi:10.1207/s15516709cog1402_1.")
     assert "Ba &amp; Kiros &lt;2016&gt;" in text
     assert '<a href="https://arxiv.org/abs/1607.06450">arXiv:1607.06450</a>;' in text
     assert '<a href="https://doi.org/10.1207/s15516709cog1402_1">doi:10.1207/s15516709cog1402_1</a>.' in text
 
 
-def test_what_is_said_of_other_libraries():
-    variant = (
-        "gates in the order i, f, g, o, one bias (PyTorch's two are added up; ONNX has i, o, f, c). ε outside the "
-        "root (PyTorch, optax), as in f(x) (see Kingma et al. 2015). Keras's ε is 1e-3. Nothing else differs."
-    )
-    assert specification.elsewhere(variant) == {
-        "PyTorch": ["PyTorch's two are added up", "ε outside the root"],
-        "Keras": ["Keras's ε is 1e-3"],
-        "optax": ["ε outside the root"],
-        "ONNX": ["ONNX has i, o, f, c"],
-    }
+def test_links_between_derivations_lead_to_pages_that_there_are():
+    href = lambda target, pages: prose._address(target, "recurrent/gru", pages, "../")
+    assert href("../LEMMAS.md#tanh", set()) == "../lemmas.html#tanh"
+    assert href("../losses.md", {"losses"}) == "../losses.html#derivation"
+    assert href("rnn.md#2", {"recurrent/rnn"}) == "../recurrent/rnn.html#derivation"
+    assert href("rnn.md", set()) == ""
+    assert href("#here", set()) == "#here"
 
 
 @pytest.mark.parametrize("values", [[1.0], [3.0, 3.0], [-1.0, 2.0, 0.0], list(np.geomspace(1e-6, 1e3, 5000))])

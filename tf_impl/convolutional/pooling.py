@@ -1,21 +1,40 @@
-"""Pooling: the largest value or the mean of what a window sees, in every channel by itself.
+"""Pooling: the maximum or the mean of every receptive field, in every channel by itself.
 
-    m = max_ij x̃_n,(hs+i),(ws+j),c                                 (1)   with -∞ around x
-    a = Σ_ij x̃_n,(hs+i),(ws+j),c / q_h,w                           (2)   with zeros around x
-    q_h,w = how many i, j of the window at h, w lie in x           (3)
+Idea: Whether a pattern is in an image matters more than the pixel where it is. Pooling keeps one number of every
+    window and forgets the place, so that images shrink and small shifts change little.
+
+    m = max_ij x_pad_n,(hs+i),(ws+j),c                             (1)   x_pad: x with -∞ around it
+    total = Σ_ij x_pad_n,(hs+i),(ws+j),c                           (2)   x_pad: x with zeros around it
+    a = total / count_h,w                                          (3)   count: the elements of the window inside x
     m = max_hw x_n,h,w,c                                           (4)   global
     a = Σ_hw x_n,h,w,c / (H W)                                     (5)   global
 
-Shapes: x (N, H, W, C); m and a (N, H', W', C), or (N, C) if global. window, stride and padding as in conv2d, and H',
-    W' as there; the stride is the window if it is None.
+Gradients:
+    d_x_pad_{nabc} = Σ_hw d_m_n,h,w,c [the winner of the window at h, w is a, b]   through (1)
+    d_total = d_a / count                                                          through (3)
+    d_x_pad_{nabc} = Σ_hw d_total_n,h,w,c [a, b is in the window at h, w]          through (2)
+    d_x = d_x_pad where x lies                                                     through (1) (2)
+    d_x_{nhwc} = d_m_n,c [the winner of the image is h, w]                         through (4)
+    d_x_{nhwc} = d_a_n,c / (H W)                                                   through (5)
+
+Shapes: x (N, H, W, C); m and a (N, H_out, W_out, C), or (N, C) if global. window, stride s and padding as the
+    kernel's in conv2d, and H_out, W_out as there; the stride is the window if it is None.
 
 Units: those of x.
 
-Variant: of equal values in a window the first, row by row, gets all of the gradient (torch, TensorFlow, Keras; a
-    maximum over a stack of slices would split it). What surrounds the image never wins. A NaN does, and the last one
-    gets the gradient (torch; TensorFlow's own operation drops NaNs). The mean is that of what lies in the image
-    (Keras, TensorFlow, ONNX; torch counts zeros as well, unless count_include_pad=False). A window that sees nothing
-    of the image has the maximum -∞ and the mean 0. No window hangs over the edge (torch's ceil_mode=False).
+Variant: the winner of a window is its largest element; of equal ones it is the first, row by row, and it gets all of
+    the gradient. What surrounds the image never wins. A NaN does, and the last NaN is the winner. A window that sees
+    nothing of the image has the maximum -∞ and the mean 0. No window hangs over the edge.
+
+Differs:
+    torch.nn.functional.max_pool2d: nothing; first of equals, last NaN. torch.amax over a window would share the
+        gradient among equals. ceil_mode=True lets windows hang over the edge.
+    torch.nn.functional.avg_pool2d: counts zeros around the image as well, unless count_include_pad=False.
+    TensorFlow, Keras: max pooling drops NaNs; tf.reduce_max would share the gradient among equals. Means as here.
+    ONNX: means as here (count_include_pad = 0).
+
+Relation: the windows are the receptive fields of conv2d, and the mean is a depthwise convolution with equal weights,
+    at the borders aside.
 
 Raises: ValueError if x has not four axes, if the window covers more than there is of an axis, if window or stride is
     below 1, or if the padding is unknown or negative.
@@ -44,12 +63,13 @@ def pooling_max(
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
 ) -> Float[Array, "N H_out W_out C"]:
     pads, places = _places(x, window, stride, padding)
-    padded = tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)
-    m = _seen(padded, places[0])
-    for place, is_first in zip(places[1:], _firsts(x, pads, places), strict=True):
-        value = _seen(padded, place)
-        take = (value > m) | tf.math.is_nan(value) | is_first
-        m = tf.where(take, value, m)  # (1)
+    x_pad = tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)  # (1)
+    m, firsts = x_pad[:, *places[0]], _firsts(x, pads, places)
+    for k, place in enumerate(places[1:], start=1):
+        value = x_pad[:, *place]
+        better = (value > m) | tf.math.is_nan(value)
+        better = better | firsts[k] if firsts else better
+        m = tf.where(better, value, m)  # (1), as tf.maximum would share the gradient among equals
     return m
 
 
@@ -62,45 +82,43 @@ def pooling_average(
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "valid",
 ) -> Float[Array, "N H_out W_out C"]:
     pads, places = _places(x, window, stride, padding)
-    padded = tf.pad(x, ((0, 0), *pads, (0, 0)))
-    count = tf.reduce_sum(tf.cast(_inside(x, pads, places), x.dtype), axis=0)  # (3)
-    scale = 1 / tf.maximum(count, 1)
-    return sum(_seen(padded, place) for place in places) * scale  # (2)
+    x_pad = tf.pad(x, ((0, 0), *pads, (0, 0)))  # (2)
+    count = tf.maximum(tf.reduce_sum(tf.cast(_inside(x, pads, places), x.dtype), axis=0), 1)  # 0 / 0 is 0 here
+    total = sum(x_pad[:, rows, columns] for rows, columns in places)  # (2)
+    a = total / count  # (3)
+    return a
 
 
 @checked(H=1, W=1)
 def pooling_global_max(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
-    of_rows = pooling_max(x, window=(1, x.shape[2]))
-    m = pooling_max(of_rows, window=(x.shape[1], 1))  # (4)
+    """Of every row, then of the rows: the winner is the first, row by row, here too."""
+    row_max = pooling_max(x, window=(1, x.shape[2]))  # (4)
+    m = pooling_max(row_max, window=(x.shape[1], 1))  # (4)
     return m[:, 0, 0]
 
 
 @checked(H=1, W=1)
 def pooling_global_average(x: Float[Array, "N H W C"]) -> Float[Array, "N C"]:
-    return tf.reduce_mean(x, axis=(1, 2))  # (5)
+    a = tf.reduce_mean(x, axis=(1, 2))  # (5)
+    return a
 
 
 def _places(x, window, stride, padding):
-    """Zeros or -∞ on each side, and what each element of the window meets of the padded image, row by row."""
+    """The pads, and what each element of the window meets of x_pad over all windows: (rows, columns), row by row."""
     window = window if isinstance(window, tuple) else (window, window)
     if len(window) != 2 or not all(isinstance(k, int) and k >= 1 for k in window):
         raise ValueError(f"window is {window}, expected an integer or two, at least 1")
     stride = window if stride is None else stride
     geometry = conv2d_geometry(x.shape[1:3], window, stride=stride, padding=padding)
-    return geometry.pads, [(i, j) for i in geometry.rows for j in geometry.columns]
-
-
-def _seen(padded, place):
-    i, j = place
-    return padded[:, i, j]
+    return geometry.pads, [(rows, columns) for rows in geometry.rows for columns in geometry.columns]
 
 
 def _firsts(x, pads, places):
-    """For all elements of the window after its first: in which windows they are the first to lie in the image."""
+    """For each element of the window: in which windows it is the first inside the image. [] if all are inside."""
     if not any(map(any, pads)):
-        return [False] * (len(places) - 1)
+        return []
     begun, *others = tf.unstack(_inside(x, pads, places))
-    firsts = []
+    firsts = [begun]
     for inside in others:
         firsts.append(inside & ~begun)
         begun = begun | inside
@@ -108,6 +126,6 @@ def _firsts(x, pads, places):
 
 
 def _inside(x, pads, places):
-    """(kH kW, H', W', 1): whether an element of the window lies in the image."""
+    """(kH kW, H_out, W_out, 1): whether an element of the window lies in the image."""
     image = tf.pad(tf.ones(x.shape[1:3], tf.bool), pads)
-    return tf.stack([image[i, j] for i, j in places])[..., None]
+    return tf.stack([image[place] for place in places])[..., None]

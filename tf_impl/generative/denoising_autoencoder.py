@@ -1,22 +1,38 @@
 """Denoising autoencoder: from a corrupted example, reconstruct the clean one.
 
-    m = 1 where u < 1 - ν, else 0                          (1)   u ~ U[0, 1): a pixel is lost with probability ν
-    x̃ = m ⊙ x                                              (2)   masking noise
-    x̃ = x + σ ε                                            (3)   Gaussian noise, ε ~ N(0, 1)
-    y = decoder(φ(encoder(x̃)))                             (4)   one MLP: the code is φ of the encoder's outputs
-    loss = error of y against the clean x                  (5)   mse or bernoulli, as in generative/autoencoder
+Idea: an autoencoder with a wide code may learn to copy its input. If the input is damaged and the clean one is asked
+    for, copying is no longer enough: the network has to know what examples look like to fill in what is missing.
 
-Shapes: x, x̃, y, u, m and ε (N, D), m being boolean; params as in generative/autoencoder: encoder and decoder are
-    tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,).
+    mask = 1 where u < 1 - rate, else 0                        (1)   u ~ U[0, 1): a pixel is lost at this rate
+    corrupted = mask ⊙ x                                       (2)   masking noise
+    corrupted = x + sigma eps                                  (3)   Gaussian noise, eps ~ N(0, 1)
+    y = decoder(φ(encoder(corrupted)))                         (4)   one MLP: the code is φ of the encoder's outputs
+    error = autoencoder_error(y, x)                            (5)   y against the clean x, by mse or bernoulli
+
+Gradients:
+    d_y = autoencoder_error_backward(d_error)[0]               through (5)
+    d_layers, d_corrupted = mlp_backward(layers, d_y)          through (4)   layers: the encoder's, then the decoder's
+    d_x = autoencoder_error_backward(d_error)[1] + mask ⊙ d_corrupted   through (2) (5)
+    d_x = autoencoder_error_backward(d_error)[1] + d_corrupted   through (3) (5)
+    d_eps = sigma d_corrupted                                  through (3)
+
+Shapes: x, corrupted, y, u, mask and eps (N, D), mask being boolean; error (). params as in generative/autoencoder:
+    encoder and decoder are tuples of layers W_l (D_{l-1}, D_l), b_l (D_l,). autoencoder_error_backward is that of
+    generative/autoencoder, the gradients of y and x; mlp_backward that of intro/mlp, of layers and inputs.
 
 Units: mse is in squared units of x, per element; bernoulli in nats per example, summed over the pixels.
 
-Variant: what masking keeps is not scaled up by 1 / (1 - ν), as dropout would scale it. The code has the activation φ,
-    as in the paper, where generative/autoencoder has a linear one. The encoder's and the decoder's weights are not
-    tied. With x̃ = x it is an autoencoder.
+Variant: what masking keeps is not scaled up by 1 / (1 - rate). The encoder's and the decoder's weights are not tied.
 
-Raises: ValueError if sizes or dtypes disagree, if ν is outside [0, 1], if σ is negative, if y has not the width of
-    x, if there are no examples, or if the activation or the loss is unknown.
+Differs:
+    torch.nn.Dropout, Keras Dropout: as corruption they divide what they keep by 1 - rate; undo it, or train on
+        brighter pixels than there will be.
+
+Relation: with corrupted = x it is generative/autoencoder, except that the code has the activation φ here, as in the
+    paper, and is linear there.
+
+Raises: ValueError if sizes or dtypes disagree, if rate is outside [0, 1], if sigma is negative, if y has not the
+    width of x, if there are no examples, or if the activation or the loss is unknown.
 
 Reference: Vincent, Larochelle, Bengio & Manzagol, "Extracting and composing robust features with denoising
     autoencoders", ICML 2008.
@@ -33,15 +49,17 @@ from tf_impl.intro.mlp import mlp
 
 @checked
 def denoising_autoencoder_mask(u: Float[Array, "*shape"], *, rate: Rate = 0.3) -> Bool[Array, "*shape"]:
-    return u < 1 - rate  # (1)
+    mask = u < 1 - rate  # (1)
+    return mask
 
 
 @checked
 def denoising_autoencoder(
     params: AutoencoderParams, corrupted: Float[Array, "N D"], *, activation: str = "sigmoid"
 ) -> Float[Array, "N D"]:
-    _check(params, corrupted)
-    return mlp((*params.encoder, *params.decoder), corrupted, activation=activation)  # (4)
+    layers = (*params.encoder, *params.decoder)
+    y = mlp(layers, corrupted, activation=activation)  # (4)
+    return y
 
 
 @checked(N=1)
@@ -54,7 +72,8 @@ def denoising_autoencoder_loss(
     loss: str = "bernoulli",
 ) -> Float[Array, ""]:
     y = denoising_autoencoder(params, corrupted, activation=activation)
-    return autoencoder_error(y, x, loss=loss)  # (5)
+    error = autoencoder_error(y, x, loss=loss)  # (5)
+    return error
 
 
 @checked(N=1)
@@ -67,7 +86,8 @@ def denoising_autoencoder_masking_loss(
     loss: str = "bernoulli",
 ) -> Float[Array, ""]:
     corrupted = tf.cast(mask, x.dtype) * x  # (2)
-    return denoising_autoencoder_loss(params, x, corrupted, activation=activation, loss=loss)
+    error = denoising_autoencoder_loss(params, x, corrupted, activation=activation, loss=loss)
+    return error
 
 
 @checked(N=1)
@@ -81,16 +101,5 @@ def denoising_autoencoder_gaussian_loss(
     loss: str = "bernoulli",
 ) -> Float[Array, ""]:
     corrupted = x + sigma * eps  # (3)
-    return denoising_autoencoder_loss(params, x, corrupted, activation=activation, loss=loss)
-
-
-def _check(params, x):
-    came, width = "x has", x.shape[1]
-    for part, layers in zip(params._fields, params, strict=True):
-        for i, layer in enumerate(layers):
-            if layer.W.shape[0] != width:
-                found = f"params.{part}[{i}].W has shape {tuple(layer.W.shape)}"
-                raise ValueError(f"denoising_autoencoder: {found}, expected {width} rows, as {came}")
-            came, width = f"params.{part}[{i}] gives", layer.W.shape[1]
-    if width != x.shape[1]:
-        raise ValueError(f"denoising_autoencoder: {came} {width} columns, expected {x.shape[1]}, as x has")
+    error = denoising_autoencoder_loss(params, x, corrupted, activation=activation, loss=loss)
+    return error

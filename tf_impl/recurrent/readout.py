@@ -1,21 +1,21 @@
 """Linear readout of recurrent layers, at every step or at the last one, and what it costs.
 
     h_t, s = stacked(layers, x_t)               (1)   rnn, gru or lstm, one layer or several
-    y_t    = h_t W_y + b_y                      (2)   at every step
-    y      = h_T W_y + b_y                      (3)   at the last step that counts, from zero states
+    y_t    = h_t W_o + b_o                      (2)   at every step
+    y      = h_T W_o + b_o                      (3)   at the last step that counts, from zero states
     value_loss  = mean over all elements of (y - target)²         (4)
     label_loss  = -1/N Σ_n log softmax(y_n)_label(n)              (5)
     next_loss   = -1/M Σ_tn m_tn log softmax(y_tn)_label(t, n)    (6)   M = Σ_tn m_tn, the steps that count
 
-Shapes: layers as in recurrent/stacked; xs (T, N, D), time first; mask m (T, N), True at the steps that count; W_y
-    (H, K), b_y (K,); outputs (T, N, K) of every step or (N, K) of the last one; targets (N, K); labels integers from
+Shapes: layers as in recurrent/stacked; xs (T, N, D), time first; mask m (T, N), True at the steps that count; W_o
+    (H, K), b_o (K,); outputs (T, N, K) of every step or (N, K) of the last one; targets (N, K); labels integers from
     0 to K-1, (N,) for label_loss and (T, N) for next_loss.
 
 Units: cross-entropies are in nats, per sequence in (5), per step that counts in (6).
 
 Variant: the loss of all steps is a mean over the steps that count, whatever their sequences' lengths, as PyTorch's
-    ignore_index and Keras's masks give it; if none counts, it is 0. At a masked step y_t is b_y. readout_init draws a
-    Glorot-uniform W_y and a zero b_y.
+    ignore_index and Keras's masks give it; if none counts, it is 0. At a masked step y_t is b_o. readout_init draws a
+    Glorot-uniform W_o and a zero b_o.
 
 Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for a loss),
     or if a label is negative or at least K, also at a masked step.
@@ -40,8 +40,8 @@ from tf_impl.recurrent.stacked import Cell, State, stacked, stacked_zero_state
 
 class ReadoutParams(NamedTuple):
     layers: tuple[Cell, ...]
-    W_y: Float[Array, "H K"]
-    b_y: Float[Array, "K"]
+    W_o: Float[Array, "H K"]
+    b_o: Float[Array, "K"]
 
 
 def readout_init(
@@ -62,7 +62,7 @@ def readout(
 ) -> tuple[Float[Array, "T N K"], tuple[State, ...]]:
     _check(params)
     hs, lasts = stacked(params.layers, xs, states, mask)  # (1)
-    ys = hs @ params.W_y + params.b_y  # (2)
+    ys = hs @ params.W_o + params.b_o  # (2)
     return ys, lasts
 
 
@@ -74,7 +74,7 @@ def readout_last(
     states = stacked_zero_state(params.layers, xs.shape[1])
     hs, lasts = stacked(params.layers, xs, states, mask)  # (1)
     h = _output(lasts[-1])
-    return h @ params.W_y + params.b_y  # (3)
+    return h @ params.W_o + params.b_o  # (3)
 
 
 def _output(state):
@@ -83,8 +83,8 @@ def _output(state):
 
 def _check(params):
     n_hidden = params.layers[-1].W_h.shape[0]
-    if params.W_y.shape[0] != n_hidden:
-        found = f"params.W_y has shape {tuple(params.W_y.shape)}"
+    if params.W_o.shape[0] != n_hidden:
+        found = f"params.W_o has shape {tuple(params.W_o.shape)}"
         raise ValueError(f"readout: {found}, expected {n_hidden} rows, as params.layers[-1] gives")
 
 

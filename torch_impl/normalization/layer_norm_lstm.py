@@ -1,43 +1,72 @@
-"""LSTM with layer normalization of the summed inputs and of the cell, and a classifier of sequences on top of it.
+"""LSTM with layer normalization of the summed inputs and of the cell.
 
-    a_t     = LN(x_t W_x; γ_x, 0)               (1)   LN(·; γ, β): layer_norm over the last axis
-    r_t     = LN(h_{t-1} W_h; γ_h, b)           (2)
-    z_t     = a_t + r_t                         (3)   blocks i | f | g | o, each (N, H)
-    i, f, o = σ(z_i), σ(z_f), σ(z_o)            (4)   input, forget and output gate
-    g       = tanh(z_g)                         (5)   candidate
-    c_t     = f ⊙ c_{t-1} + i ⊙ g               (6)   cell state
-    h_t     = o ⊙ tanh(LN(c_t; γ_c, β_c))       (7)   output
-    logits  = h_T W_y + b_y                     (8)   the classifier, on the last output
-    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (9)
+Idea: In a recurrent network, sums that are a little too large grow from step to step, and saturate the gates.
+    Batch statistics would differ from step to step and with the length of a sequence; layer normalization needs none,
+    so it stands in every step, and one learning rate serves all of them.
+
+    u_x = x_t W_x                               (1)
+    a = LN(u_x; γ_x, 0)                         (2)   LN(·; γ, β): layer_norm over the last axis
+    u_h = state.h W_h                           (3)   state is state_{t-1}
+    r = LN(u_h; γ_h, b)                         (4)
+    z = a + r                                   (5)   blocks i | f | g | o, each (N, H)
+    i, f, o = σ(z_i), σ(z_f), σ(z_o)            (6)   input, forget and output gate
+    g = tanh(z_g)                               (7)   candidate
+    c = f ⊙ state.c + i ⊙ g                     (8)   cell state
+    norm_c = LN(c; γ_c, β_c)                    (9)
+    h = o ⊙ tanh(norm_c)                        (10)
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (11)   m_t is 1 where a step counts, 0 where the mask is False
+    hs_t = m_t ⊙ state_t.h                      (11)
+
+Gradients:
+    d_h = m_t ⊙ (d_hs_t + back_t.h)                                   through (11)   back_t: what later steps give
+    d_o = d_h ⊙ tanh(norm_c)                                          through (10)
+    d_norm_c = d_h ⊙ o ⊙ (1 - tanh² norm_c)                           through (10)
+    d_c = layer_norm_backward(cache_c, d_norm_c) + m_t ⊙ back_t.c     through (9) (11)
+    d_i, d_f, d_g = d_c ⊙ g, d_c ⊙ state.c, d_c ⊙ i                   through (8)
+    d_z = [d_i ⊙ i ⊙ (1 - i), d_f ⊙ f ⊙ (1 - f), d_g ⊙ (1 - g²), d_o ⊙ o ⊙ (1 - o)]   through (6) (7)
+    d_a, d_r = d_z, d_z                                               through (5)
+    d_u_h = layer_norm_backward(cache_h, d_r)                         through (4)
+    d_state = back_0, where back_{t-1} = (d_u_h W_hᵀ, f ⊙ d_c) + (1 - m_t) ⊙ back_t   through (3) (8) (11)
+    d_u_x = layer_norm_backward(cache_x, d_a)                         through (2)
+    d_W_x = Σ_t x_tᵀ d_u_x_t                                          through (1)
+    d_W_h = Σ_t state_{t-1}.hᵀ d_u_h_t                                through (3)
+    d_gamma_x = Σ_t Σ_n d_a_t ⊙ x_hat of (2)                          through (2)
+    d_gamma_h, d_b = Σ_t Σ_n d_r_t ⊙ x_hat of (4), Σ_t Σ_n d_r_t      through (4)
+    d_gamma_c, d_beta_c = Σ_t Σ_n d_norm_c_t ⊙ x_hat of (9), Σ_t Σ_n d_norm_c_t       through (9)
+    d_xs_t = d_u_x_t W_xᵀ                                             through (1)
 
 Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H); γ_x, γ_h and b (4H,), γ_c and β_c (H,);
-    outputs hs (T, N, H) and the last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to K-1.
+    mask (T, N), True at the steps that count; outputs hs (T, N, H) and the last state.
 
-Units: the loss is in nats per sequence.
+Units: h lies between -1 and 1; c is not bounded.
 
-Variant: that of the paper, in which the four gates are normalized together, over 4H; its three biases of z_t, which
-    only add up, are one, b. Gates and state as in recurrent/lstm. layer_norm_lstm_init draws Glorot-uniform weights
-    and sets every γ and the forget gate's bias to 1, the other biases to 0.
+Variant: that of the paper, in which the four gates are normalized together, over 4H; its three biases of z, which
+    only add up, are one, b. Gates, state and mask as in recurrent/lstm. layer_norm_lstm_init draws Glorot-uniform
+    weights and sets every γ and the forget gate's bias to 1, the other biases to 0.
 
-Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
-    loss), if ε is not positive, or if a label is negative or at least K.
+Differs:
+    torch, Keras: have no such layer; a loop over the steps with their layer normalization is the same.
+
+Relation: recurrent/lstm without (2), (4) and (9). recurrent/readout takes it as a layer, with ε = 1e-5.
+
+Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine), or if ε is not
+    positive.
 
 Reference: Ba, Kiros & Hinton, "Layer normalization", 2016, arXiv:1607.06450, supplementary material.
 """
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor as Array
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import Below, Positive, checked
-from torch_impl import losses
+from shared.support.shapes import Positive, checked
 from torch_impl.activations import sigmoid, tanh
-from torch_impl.initializers import glorot_uniform
 from torch_impl.normalization.layer_norm import LayerNormParams, layer_norm
-from torch_impl.recurrent.lstm import LSTMState, lstm_init, lstm_zero_state
+from torch_impl.recurrent._steps import masked_outputs, masked_state
+from torch_impl.recurrent.lstm import LSTMState, lstm_init
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -50,76 +79,51 @@ class LayerNormLSTMParams(NamedTuple):
     beta_c: Float[Array, "H"]
 
 
-class LayerNormLSTMClassifierParams(NamedTuple):
-    lstm: LayerNormLSTMParams
-    W_y: Float[Array, "H K"]
-    b_y: Float[Array, "K"]
-
-
 def layer_norm_lstm_init(
     rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32"
 ) -> LayerNormLSTMParams:
     plain = lstm_init(rng, n_inputs, n_hidden, dtype=dtype)
     kind = {"dtype": getattr(torch, dtype)}
-    ones, zeros = torch.ones(n_hidden, **kind), torch.zeros(n_hidden, **kind)
     return LayerNormLSTMParams(
         W_x=plain.W_x,
-        gamma_x=ones.repeat(4),
+        gamma_x=torch.ones(4 * n_hidden, **kind),
         W_h=plain.W_h,
-        gamma_h=ones.repeat(4),
+        gamma_h=torch.ones(4 * n_hidden, **kind),
         b=plain.b,
-        gamma_c=ones,
-        beta_c=zeros,
-    )
-
-
-def layer_norm_lstm_classifier_init(
-    rng: Generator, n_inputs: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
-) -> LayerNormLSTMClassifierParams:
-    return LayerNormLSTMClassifierParams(
-        lstm=layer_norm_lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
-        W_y=glorot_uniform(rng, (n_hidden, n_classes), dtype=dtype),
-        b_y=torch.zeros(n_classes, dtype=getattr(torch, dtype)),
+        gamma_c=torch.ones(n_hidden, **kind),
+        beta_c=torch.zeros(n_hidden, **kind),
     )
 
 
 def _cell(params, a, state, eps):
-    r = layer_norm(LayerNormParams(params.gamma_h, params.b), state.h @ params.W_h, eps=eps)  # (2)
-    i, f, g, o = torch.chunk(a + r, 4, dim=-1)  # (3)
-    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)  # (4) (5)
-    c = f * state.c + i * g  # (6)
-    n = layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)
-    return LSTMState(o * tanh(n), c)  # (7)
+    u_h = state.h @ params.W_h  # (3)
+    r = layer_norm(LayerNormParams(params.gamma_h, params.b), u_h, eps=eps)  # (4)
+    z = a + r  # (5)
+    i, f, g, o = torch.chunk(z, 4, dim=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)  # (6) (7)
+    c = f * state.c + i * g  # (8)
+    norm_c = layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)  # (9)
+    tanh_c = tanh(norm_c)  # (10)
+    h = o * tanh_c  # (10)
+    return LSTMState(h, c)
 
 
 @checked(T=1)
 def layer_norm_lstm(
-    params: LayerNormLSTMParams, xs: Float[Array, "T N D"], state: LSTMState, *, eps: Positive = 1e-5
-) -> tuple[Float[Array, "T N H"], LSTMState]:
-    norm_x = LayerNormParams(params.gamma_x, beta=torch.zeros_like(params.gamma_x))
-    inputs = layer_norm(norm_x, xs @ params.W_x, eps=eps)  # (1), every step in one matmul
-    hs = []
-    for a in inputs:
-        state = _cell(params, a, state, eps)
-        hs.append(state.h)
-    return torch.stack(hs), state
-
-
-@checked(T=1)
-def layer_norm_lstm_classifier(
-    params: LayerNormLSTMClassifierParams, xs: Float[Array, "T N D"], *, eps: Positive = 1e-5
-) -> Float[Array, "N K"]:
-    _, state = layer_norm_lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]), eps=eps)
-    return state.h @ params.W_y + params.b_y  # (8)
-
-
-@checked(T=1, N=1)
-def layer_norm_lstm_classifier_loss(
-    params: LayerNormLSTMClassifierParams,
+    params: LayerNormLSTMParams,
     xs: Float[Array, "T N D"],
-    labels: Annotated[Int[Array, "N"], Below("K")],
+    state: LSTMState,
+    mask: Bool[Array, "T N"] | None = None,
     *,
     eps: Positive = 1e-5,
-) -> Float[Array, ""]:
-    logits = layer_norm_lstm_classifier(params, xs, eps=eps)
-    return losses.softmax_cross_entropy(logits, labels)  # (9)
+) -> tuple[Float[Array, "T N H"], LSTMState]:
+    norm_x = LayerNormParams(params.gamma_x, beta=torch.zeros_like(params.gamma_x))
+    u_x = xs @ params.W_x  # (1), all steps in one matmul
+    all_a = layer_norm(norm_x, u_x, eps=eps)  # (2)
+    hs = []
+    for t, a in enumerate(all_a):
+        h, c = _cell(params, a, state, eps)
+        state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (11)
+        hs.append(state.h)
+    hs = masked_outputs(mask, torch.stack(hs))  # (11)
+    return hs, state

@@ -1,22 +1,32 @@
 """Decoding with a sequence-to-sequence model: greedily, and by beam search.
 
-    y_t      = argmax_k p(k | y_1 ... y_{t-1})          (1)   greedy: the likeliest symbol, then the next
-    ℓ(b, k)  = ℓ(b) + log p(k | b)                      (2)   every hypothesis b with every next symbol k;
-                                                              a finished one goes on with eos alone, at no cost
-    score    = ℓ / length^power                         (3)   length: symbols so far, eos included
-    beam     = the `width` best by score                (4)   the hypotheses of the next step
+Idea: A model gives every next symbol a probability, and there are too many sequences to try them all. Greedy
+    decoding keeps the likeliest symbol at each step; a beam keeps several beginnings, as the best may turn out badly.
 
-Shapes: source and mask (S, N), as in recurrent/seq2seq; greedy: symbols (T, N), log p (N,), looks (T, S, N); beam:
-    symbols (T, N, B), scores (N, B), best first, looks (T, S, N, B); T = steps, B = width. Behind its first eos a
+    y_t       = argmax_k p(k | y_1 ... y_{t-1})         (1)   greedy: the likeliest symbol, then the next
+    log_p_bk  = log_p_b + log p(k | b)                  (2)   every hypothesis b with every next symbol k;
+                                                              a finished one goes on with eos alone, at no cost
+    scores_bk = log_p_bk / length_bk^power              (3)   length: symbols so far, eos included
+    best      = the `width` best (b, k) by score        (4)   the hypotheses of the next step
+
+Shapes: source and mask (S, N), as in recurrent/seq2seq; greedy: symbols (T, N), log_p (N,), weights (T, S, N); beam:
+    symbols (T, N, B), scores (N, B), best first, weights (T, S, N, B); T = steps, B = width. Behind its first eos a
     sequence has nothing but eos.
 
-Units: ℓ and log p are nats.
+Units: log_p is in nats.
 
 Variant: power = 0, if not given, ranks by probability, which favours short sequences; power = 1 by the mean per
-    symbol. (Wu et al. 2016, arXiv:1609.08144, divide by ((5 + length) / 6)^power.) Finished hypotheses keep their
-    place in the beam and compete there. What has not met eos after `steps` symbols is returned unfinished. Of equal
-    scores the first wins: the better hypothesis, then the smaller symbol. A beam of width 1 is greedy; one that has
-    room for every hypothesis is exhaustive search. looks are the weights of attention, None without it.
+    symbol. Finished hypotheses keep their place in the beam and compete there. What has not met eos after `steps`
+    symbols is returned unfinished. Of equal scores the first wins: the better hypothesis, then the smaller symbol. A
+    beam of width 1 is greedy; one with room for every hypothesis is exhaustive search. weights are those of
+    attention, None without it.
+
+Differs:
+    Wu et al. 2016: arXiv:1609.08144, divide by ((5 + length) / 6)^power.
+    Transformers (Hugging Face): length_penalty is power, 1 if not given; finished hypotheses leave the beam.
+    torch, Keras: no such function.
+
+Relation: recurrent/seq2seq scores a target that is given; here the target is what is searched for.
 
 Raises: ValueError if steps or width is not at least 1, or as recurrent/seq2seq.
 
@@ -38,13 +48,13 @@ from torch_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode
 class Decoded(NamedTuple):
     symbols: Int[Array, "T N"]
     log_p: Float[Array, "N"]
-    looks: Float[Array, "T S N"] | None
+    weights: Float[Array, "T S N"] | None
 
 
 class Beam(NamedTuple):
     symbols: Int[Array, "T N B"]
     scores: Float[Array, "N B"]
-    looks: Float[Array, "T S N B"] | None
+    weights: Float[Array, "T S N B"] | None
 
 
 @checked(S=1)
@@ -60,16 +70,16 @@ def beam_search_greedy(
     hs, s = seq2seq_encode(params, source, mask)
     memory = decoder_memory(params.decoder, s, hs, mask)
     y, log_p, done = torch.full_like(source[0], bos), torch.zeros_like(s[:, 0]), torch.zeros_like(mask[0])
-    symbols, looks = [], []
+    symbols, all_weights = [], []
     for _ in range(steps):
-        logits, s, look = decoder_step(params.decoder, y, s, memory)
+        logits, s, weights = decoder_step(params.decoder, y, s, memory)
         log_ps = losses.log_softmax(logits)
         y = torch.where(done, eos, torch.argmax(log_ps, dim=-1))  # (1)
         log_p = log_p + torch.where(done, 0, torch.gather(log_ps, -1, y[:, None])[:, 0])
         done = done | (y == eos)
         symbols.append(y)
-        looks.append(look)
-    return Decoded(torch.stack(symbols), log_p, None if look is None else torch.stack(looks))
+        all_weights.append(weights)
+    return Decoded(torch.stack(symbols), log_p, None if weights is None else torch.stack(all_weights))
 
 
 @checked(S=1)
@@ -84,7 +94,7 @@ def beam_search(
     bos: int = 0,
     eos: int = 1,
 ) -> Beam:
-    N, B, K = source.shape[1], width, params.decoder.b_o.shape[0]
+    (S, N), B, K = source.shape, width, params.decoder.b_o.shape[0]
     hs, s = seq2seq_encode(params, source, mask)
     repeat = torch.repeat_interleave
     hs, s, mask = repeat(hs, B, dim=1), repeat(s, B, dim=0), repeat(mask, B, dim=1)  # row n B + b
@@ -94,9 +104,9 @@ def beam_search(
     log_p = torch.where(count(B) == 0, 0, s.new_full((N, B), -torch.inf))  # all begin alike: only one counts
     length, done = torch.zeros_like(log_p), torch.zeros((N, B), dtype=torch.bool, device=s.device)
     end = torch.where(count(K) == eos, 0, s.new_full((K,), -torch.inf))
-    symbols, looks = [], []
+    symbols, all_weights = [], []
     for _ in range(steps):
-        logits, s, look = decoder_step(params.decoder, y.reshape(-1), s, memory)
+        logits, s, weights = decoder_step(params.decoder, y.reshape(-1), s, memory)
         log_ps = losses.log_softmax(logits).reshape(N, B, K)
         log_p = log_p[..., None] + torch.where(done[..., None], end, log_ps)  # (2)
         length = torch.where(done, length, length + 1)
@@ -108,6 +118,6 @@ def beam_search(
         done = take(done, parent) | (y == eos)
         rows = (first + parent).reshape(-1)
         s, symbols = s[rows], [*(x[rows] for x in symbols), y.reshape(-1)]
-        looks = [] if look is None else [x[:, rows] for x in (*looks, look)]
-    looks = torch.stack(looks).reshape(steps, -1, N, B) if looks else None
-    return Beam(torch.stack(symbols).reshape(steps, N, B), scores, looks)
+        all_weights = [] if weights is None else [x[:, rows] for x in (*all_weights, weights)]
+    all_weights = torch.stack(all_weights).reshape(steps, S, N, B) if all_weights else None
+    return Beam(torch.stack(symbols).reshape(steps, N, B), scores, all_weights)

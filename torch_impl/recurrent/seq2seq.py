@@ -1,25 +1,41 @@
 """Sequence to sequence: an encoder reads one sequence, a decoder writes another one.
 
-    x_j      = row source_j of W_e                              (1)   embedded symbols
-    →h_j     = GRU(x_j, →h_{j-1}), ←h_j = GRU(x_j, ←h_{j+1})    (2)   read forwards and backwards
-    h_j      = →h_j | ←h_j                                      (3)   side by side
-    s_0      = →h_S | ←h_1                                      (4)   where each direction has read everything
-    inputs   = bos, y_1, ..., y_{T-1}                           (5)   teacher forcing: the true symbol before
-    logits   = decoder(inputs; s_0, h)                          (6)
-    loss     = -1/M Σ_valid log softmax(logits_t)_y_t           (7)   M: how many target symbols are valid
+Idea: All of the source is read before the first symbol is written, so the two may differ in length and in order. Both
+    networks are trained as one, to make the target likely: every symbol given the source and the symbols before it.
+
+    xs_j   = row source_j of E                                      (1)   embedded symbols
+    hs, (s_forward, s_backward) = bidirectional(encoder; xs)        (2)   two GRUs, hs_j side by side; padding masked
+    s_0    = [s_forward, s_backward]                                (3)   where each of them has read everything
+    logits = decoder([bos, target_1, ..., target_{T-1}]; s_0, hs)   (4)   teacher forcing: the true symbol before
+    loss   = -1/M Σ_t Σ_n mask_tn (log softmax(logits_tn))_target   (5)   target_tn, mask_tn; M = Σ mask, at least 1
+
+Gradients:
+    d_logits = d_loss / M mask ⊙ (softmax(logits) - onehot(target))                 through (5)
+    d_decoder, d_s_0, d_hs = decoder_backward(d_logits)                             through (4)
+    d_s_forward, d_s_backward = left half of d_s_0, right half of d_s_0             through (3)
+    d_encoder, d_xs = bidirectional_backward(d_hs, (d_s_forward, d_s_backward))     through (2)
+    d_E_k = Σ_j Σ_n [source_jn = k] d_xs_jn                                         through (1)
 
 Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 0 to K-1; their masks, True at the
-    symbols that count, which come first; W_e (V, L); two encoders of L inputs and H/2 units; hs (S, N, H), s_0 (N,
-    H); logits (T, N, K).
+    symbols that count, which come first; E (V, L); encoder: a forward and a backward GRU of L inputs and H/2 units;
+    hs (S, N, H), s_0 (N, H); logits (T, N, K). seq2seq_encode is (1) to (3), seq2seq (1) to (4).
 
 Units: the loss is in nats per valid target symbol, the end symbol included if the target has it.
 
 Variant: the encoder reads in both directions, as in Bahdanau et al.; its last states are the decoder's first, as in
-    Sutskever et al. (who read backwards only, with a deep LSTM; Bahdanau et al. put a dense layer between). So the
-    decoder has as many units as both directions together. Padding, at the end, carries the encoders' states, has
-    weight 0 in attention, and has no part in the loss or any gradient. The loss is a mean over valid symbols, not
-    over sequences, as PyTorch's with ignore_index; if no symbol is valid it is 0, with gradient 0 (PyTorch: NaN).
-    context is "attention" if not given; see recurrent/decoder.
+    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, carries the
+    encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient. The loss is a mean
+    over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is "attention" if not
+    given; see recurrent/decoder.
+
+Differs:
+    Sutskever et al. 2014: read backwards only, with an LSTM of four layers.
+    Bahdanau et al. 2015: a dense layer with tanh makes s_0 of s_backward.
+    torch.nn.functional.cross_entropy: ignore_index in place of a mask; NaN if no symbol is valid.
+    Keras: sample weights leave the divisor at the number of all symbols, padding included.
+
+Relation: recurrent/decoder without an encoder would be a language model; recurrent/beam_search decodes without a
+    target.
 
 Raises: ValueError if sizes or dtypes disagree, if S or T is 0, if a symbol is out of range, or if the number of
     hidden units is odd.
@@ -37,13 +53,14 @@ from numpy.random import Generator
 
 from shared.support.shapes import Below, checked
 from torch_impl import losses
+from torch_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_zero_state
 from torch_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
 from torch_impl.recurrent.embedding import embedding, embedding_init
-from torch_impl.recurrent.gru import GRUParams, gru, gru_init, gru_zero_state
+from torch_impl.recurrent.gru import GRUParams, gru_init
 
 
 class Seq2SeqParams(NamedTuple):
-    W_e: Float[Array, "V L"]
+    E: Float[Array, "V L"]
     encoder: tuple[GRUParams, ...]
     decoder: DecoderParams
 
@@ -65,7 +82,7 @@ def seq2seq_init(
         )
     size = {"context": context, "n_attention": n_attention or n_hidden // 2}
     return Seq2SeqParams(
-        W_e=embedding_init(rng, n_source, n_embedding, dtype=dtype),
+        E=embedding_init(rng, n_source, n_embedding, dtype=dtype),
         encoder=tuple(gru_init(rng, n_embedding, n_hidden // 2, dtype=dtype) for _ in range(2)),
         decoder=decoder_init(rng, n_target, n_embedding, n_hidden, n_hidden, dtype=dtype, **size),
     )
@@ -76,13 +93,12 @@ def seq2seq_encode(
     params: Seq2SeqParams, source: Annotated[Int[Array, "S N"], Below("V")], mask: Bool[Array, "S N"]
 ) -> tuple[Float[Array, "S N H"], Float[Array, "N H"]]:
     """What was read at each place, and the decoder's first state."""
-    xs = embedding(params.W_e, source)  # (1)
-    forwards, backwards = params.encoder
-    zeros = gru_zero_state(forwards, source.shape[1])
-    hs, s = gru(forwards, xs, zeros, mask)  # (2)
-    hs_back, s_back = gru(backwards, xs.flip(0), zeros, mask.flip(0))  # (2)
-    hs = torch.cat([hs, hs_back.flip(0)], dim=-1)  # (3)
-    return hs, torch.cat([s, s_back], dim=-1)  # (4)
+    xs = embedding(params.E, source)  # (1)
+    encoder = BidirectionalParams(*params.encoder)
+    zeros = bidirectional_zero_state(encoder, source.shape[1])
+    hs, (s_forward, s_backward) = bidirectional(encoder, xs, zeros, mask)  # (2)
+    s_0 = torch.cat([s_forward, s_backward], dim=-1)  # (3)
+    return hs, s_0
 
 
 @checked(S=1, T=1)
@@ -95,8 +111,9 @@ def seq2seq(
     bos: int = 0,
 ) -> Float[Array, "T N K"]:
     hs, s_0 = seq2seq_encode(params, source, source_mask)
-    inputs = torch.cat([torch.full_like(target[:1], bos), target[:-1]])  # (5)
-    return decoder(params.decoder, inputs, s_0, hs, source_mask)  # (6)
+    inputs = torch.cat([torch.full_like(target[:1], bos), target[:-1]])
+    logits = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
+    return logits
 
 
 @checked(S=1, T=1)
@@ -110,8 +127,5 @@ def seq2seq_loss(
     bos: int = 0,
 ) -> Float[Array, ""]:
     logits = seq2seq(params, source, source_mask, target, bos=bos)
-    log_p = losses.log_softmax(logits.reshape(-1, logits.shape[-1]))
-    picked = torch.gather(log_p, -1, target.reshape(-1, 1))[:, 0]
-    valid = target_mask.reshape(-1)
-    count = torch.clamp(torch.sum(valid).to(logits.dtype), min=1)
-    return -torch.sum(torch.where(valid, picked, 0)) / count  # (7)
+    loss = losses.masked_cross_entropy(logits, target, target_mask)  # (5)
+    return loss

@@ -25,12 +25,13 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 
 from shared.support.shapes import Rate, checked
+from torch_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm
 from torch_impl.recurrent.gru import GRUParams, gru, gru_zero_state
 from torch_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_zero_state
 from torch_impl.recurrent.rnn import RNNParams, rnn, rnn_zero_state
 from torch_impl.regularization.dropout import dropout
 
-Cell = RNNParams | GRUParams | LSTMParams
+Cell = RNNParams | GRUParams | LSTMParams | LayerNormLSTMParams
 State = Float[Array, "N H"] | LSTMState
 
 
@@ -42,6 +43,8 @@ def _cell(params):
     """Which cell these parameters are of."""
     if isinstance(params, LSTMParams):
         return lstm, lstm_zero_state
+    if isinstance(params, LayerNormLSTMParams):
+        return layer_norm_lstm, lstm_zero_state
     if isinstance(params, GRUParams):
         return gru, gru_zero_state
     return rnn, rnn_zero_state

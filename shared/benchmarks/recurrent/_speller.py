@@ -52,11 +52,11 @@ def torch_decoder(torch, p):
     return Decoder(call, embed, keys_of, step, out, weights, here)
 
 
-def torch_encoder(torch, W_e, encoder):
+def torch_encoder(torch, E, encoder):
     """call(source, lengths), weights, here."""
-    (V, D), H = W_e.shape, len(encoder[0].b_n)
+    (V, D), H = E.shape, len(encoder[0].b_n)
     embed, gru = torch.nn.Embedding(V, D), torch.nn.GRU(D, H, bidirectional=True)
-    weights, values = [embed.weight, *gru.parameters()], [W_e]
+    weights, values = [embed.weight, *gru.parameters()], [E]
     for p in encoder:
         values += [p.W_x.T, p.W_h.T, p.b, np.concatenate([0 * p.b[: 2 * H], p.b_n])]
     torch_load(torch, weights, values)
@@ -71,8 +71,8 @@ def torch_encoder(torch, W_e, encoder):
         return hs, torch.cat([last[0], last[1]], -1)
 
     def here(tensors):
-        W_e, *rest = tensors
-        ours = [W_e]
+        E, *rest = tensors
+        ours = [E]
         for W_x, W_h, b, b_h in (rest[:4], rest[4:]):
             ours += [W_x.T, W_h.T, b, b_h[2 * H :]]
         return ours
@@ -130,15 +130,15 @@ def keras_decoder(keras, p):
     return Decoder(call, embed, keys_of, step, out, variables, here)
 
 
-def keras_encoder(keras, W_e, encoder):
+def keras_encoder(keras, E, encoder):
     """call(source, mask) with the batch first, weights, here."""
-    H, embed, layers = len(encoder[0].b_n), keras.layers.Embedding(*W_e.shape), []
+    H, embed, layers = len(encoder[0].b_n), keras.layers.Embedding(*E.shape), []
     embed.build()
-    embed.set_weights([W_e])
+    embed.set_weights([E])
     options = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True, "unroll": True}
     for p in encoder:
         layers.append(keras.layers.GRU(H, **options))
-        layers[-1].build((None, None, W_e.shape[1]))
+        layers[-1].build((None, None, E.shape[1]))
         bias = np.stack([p.b, np.concatenate([0 * p.b[: 2 * H], p.b_n])])
         layers[-1].set_weights([swapped(p.W_x), swapped(p.W_h), swapped(bias)])
     flip = lambda x: keras.ops.flip(x, 1)
@@ -150,8 +150,8 @@ def keras_encoder(keras, W_e, encoder):
         return keras.ops.concatenate([hs, flip(hs_back)], -1), keras.ops.concatenate([s, s_back], -1)
 
     def here(arrays):
-        W_e, *rest = map(dense, arrays)
-        ours = [W_e]
+        E, *rest = map(dense, arrays)
+        ours = [E]
         for W_x, W_h, b in (rest[:3], rest[3:]):
             ours += [swapped(W_x), swapped(W_h), swapped(b)[0], swapped(b)[1, 2 * H :]]
         return ours

@@ -36,7 +36,7 @@ def _ours(path, backend, mode, params, source, mask, steps):
 
 
 def _torch(torch, params, source, mask, steps):
-    encode, _, _ = _speller.torch_encoder(torch, params.W_e, params.encoder)
+    encode, _, _ = _speller.torch_encoder(torch, params.E, params.encoder)
     decoder = _speller.torch_decoder(torch, params.decoder)
     lengths, source, mask = torch.tensor(mask.sum(0)), torch.tensor(source), torch.tensor(mask)
 
@@ -44,41 +44,41 @@ def _torch(torch, params, source, mask, steps):
     def step():
         hs, s = encode(source, lengths)
         keys, y, log_p, done = decoder.keys_of(hs), torch.zeros_like(source[0]), 0, torch.zeros_like(mask[0])
-        symbols, looks = [], []
+        symbols, weights = [], []
         for _ in range(steps):
-            s, look = decoder.step(decoder.embed(y), s, hs, keys, mask)
+            s, read = decoder.step(decoder.embed(y), s, hs, keys, mask)
             best, y = torch.log_softmax(decoder.out(s), -1).max(-1)
             y, log_p = y.masked_fill(done, 1), log_p + best.masked_fill(done, 0)
             done = done | (y == 1)
             symbols.append(y)
-            looks.append(look)
-        return Decoded(torch.stack(symbols), log_p, torch.stack(looks))
+            weights.append(read)
+        return Decoded(torch.stack(symbols), log_p, torch.stack(weights))
 
     return step
 
 
 def _keras(keras, mode, params, source, mask, steps):
     ops = keras.ops
-    encode, _, _ = _speller.keras_encoder(keras, params.W_e, params.encoder)
+    encode, _, _ = _speller.keras_encoder(keras, params.E, params.encoder)
     decoder = _speller.keras_decoder(keras, params.decoder)
 
     def step(source, mask):
         hs, s = encode(source, mask)
         keys, y, log_p, done = decoder.keys_of(hs), ops.zeros_like(source[:, 0]), 0.0, ops.zeros_like(mask[:, 0])
-        symbols, looks = [], []
+        symbols, weights = [], []
         for _ in range(steps):
-            s, look = decoder.step(decoder.embed(y), s, hs, keys, mask)
+            s, read = decoder.step(decoder.embed(y), s, hs, keys, mask)
             log_ps = ops.log_softmax(decoder.out(s))
             y = ops.where(done, ops.ones_like(y), ops.cast(ops.argmax(log_ps, -1), y.dtype))
             log_p = log_p + ops.where(done, 0.0, ops.max(log_ps, -1))
             done = ops.logical_or(done, y == 1)
             symbols.append(y)
-            looks.append(look)
-        return Decoded(ops.stack(symbols), log_p, ops.stack(looks))
+            weights.append(read)
+        return Decoded(ops.stack(symbols), log_p, ops.stack(weights))
 
     step, args = compiled("tf", step, mode), [ops.array(x.T) for x in (source, mask)]
     return lambda: step(*args)
 
 
 def _time_first(result):
-    return result._replace(looks=np.swapaxes(result.looks, 1, 2))
+    return result._replace(weights=np.swapaxes(result.weights, 1, 2))

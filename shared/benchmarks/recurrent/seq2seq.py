@@ -37,7 +37,7 @@ def benchmarks(draw, S, T, N, V, K, D, half, A):
 
 
 def _torch(torch, params, source, source_mask, target, target_mask):
-    encode, of_encoder, here = _speller.torch_encoder(torch, params.W_e, params.encoder)
+    encode, of_encoder, here = _speller.torch_encoder(torch, params.E, params.encoder)
     decoder = _speller.torch_decoder(torch, params.decoder)
     optimizer = torch.optim.Adam([*of_encoder, *decoder.weights], lr=LR)
     lengths = torch.tensor(source_mask.sum(0))
@@ -60,7 +60,7 @@ def _torch(torch, params, source, source_mask, target, target_mask):
 def _keras(keras, mode, params, *batch):
     import tensorflow as tf
 
-    encode, of_encoder, _ = _speller.keras_encoder(keras, params.W_e, params.encoder)
+    encode, of_encoder, _ = _speller.keras_encoder(keras, params.E, params.encoder)
     decoder = _speller.keras_decoder(keras, params.decoder)
     variables = [*of_encoder, *decoder.weights]
     optimizer = keras.optimizers.Adam(LR, epsilon=4e-10)  # its ε is not corrected: 1e-8 √(1 - β₂ᵗ) at first
@@ -96,5 +96,5 @@ def _here(result, params):
     import keras
 
     loss, of_encoder, of_decoder = result
-    _, _, here = _speller.keras_encoder(keras, params.W_e, params.encoder)
+    _, _, here = _speller.keras_encoder(keras, params.E, params.encoder)
     return loss, here(of_encoder), _speller.keras_decoder(keras, params.decoder).here(of_decoder)

@@ -197,7 +197,11 @@ def bad(draw):
         {"pools": (1, 1)},
     )
     yield Bad("cnn", (params, draw(2, 9, 9, 3), states), "x has 3 channels, expected 2")
-    yield Bad("cnn", (params, draw(2, 12, 12, 2), states), r"params\[0\].W has shape \(4, 5\), expected 16 rows")
+    says = r"params.dense\[0\].W has shape \(4, 5\), expected 16 rows"
+    yield Bad("cnn", (params, draw(2, 12, 12, 2), states), says)
+    odd = params._replace(dense=(params.dense[0], MLPLayer(draw(6, 3), draw(3))))
+    yield Bad("cnn", (odd, x, states), r"params.dense\[1\].W has shape \(6, 3\), expected 5 rows")
+    yield Bad("cnn_train", (params, draw(2, 12, 12, 2), states), r"params.dense\[0\].W .*, expected 16 rows")
     both = params._replace(blocks=(params.blocks[0]._replace(b=draw(3)), params.blocks[1]))
     yield Bad("cnn", (both, x, states), r"params.blocks\[0\] has both or none of b and norm, expected one of them")
     yield Bad("cnn_loss", (params, x, np.array([0, 3])), r"labels holds 3 at \[1\]")
@@ -211,41 +215,47 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("f = a.reshape(len(a), math.prod(a.shape[1:]))  # (4)",
-           "f = a.transpose(0, 3, 1, 2).reshape(len(a), math.prod(a.shape[1:]))  # (4)",
+    Mutant("f, shape = a.reshape(", "f, shape = a.transpose(0, 3, 1, 2).reshape(",
            "Features with the channels first, as torch flattens them: its weights load, and mean nothing here."),
-    Mutant("m, pool_cache = pooling_max(z, window=pool)\n", "m, pool_cache = pooling_max(z, window=pool, stride=1)\n",
+    Mutant("m, pool_cache = pooling_max(u, window=pool)", "m, pool_cache = pooling_max(u, window=pool, stride=1)",
            "Pooling without its stride."),
-    Mutant("(z, state), norm_cache = batch_norm(block.norm, z, state)",
-           "(z, _), norm_cache = batch_norm(block.norm, z, state)",
+    Mutant("(u, new_state), norm_cache = bn.batch_norm(block.norm, z, state)",
+           "(u, _), norm_cache = bn.batch_norm(block.norm, z, state)",
            "The running statistics stay as they began: evaluation normalizes by them."),
     Mutant("z, conv_cache = conv2d(_conv(block), a, padding=padding)", "z, conv_cache = conv2d(_conv(block), a)",
            "The padding forgotten in training, where \"same\" was asked for."),
-    Mutant("x, _ = batch_norm_eval(block.norm, x, state)",
-           "(x, _), _ = batch_norm(block.norm, x, state)",
+    Mutant("bn.batch_norm_eval(block.norm, z, state)[0]", "bn.batch_norm(block.norm, z, state)[0][0]",
            "The batch's statistics in evaluation: what is said of an image depends on the others."),
     Mutant("dropout_mlp(params.dense, f, masks, p_input=p, p=p)", "dropout_mlp(params.dense, f, masks, p=p)",
            "The features dropped with another probability than the one that their mask was drawn with."),
-    Mutant("if masks is None:\n        logits", "if True:\n        logits", "The masks never used."),
+    Mutant("if masks is None:\n        logits, dense_cache = mlp(params.dense, f)  # (6)\n    else:",
+           "if True:\n        logits, dense_cache = mlp(params.dense, f)\n        masks = None\n    else:",
+           "The masks never used."),
+    Mutant("d_a = d_f.reshape(caches[-1].a.shape)",
+           "d_a = np.moveaxis(d_f.reshape(np.moveaxis(caches[-1].a, 3, 1).shape), 1, 3)",
+           "The features read back in another order of axes than they were laid out in."),
     Mutant("d_m = relu_backward(d_a, m, a)", "d_m = d_a", "The relu left out on the way back: dead units learn."),
     Mutant("d_m = relu_backward(d_a, m, a)", "d_m = relu_backward(d_a, -m, a)",
            "The gradient through the units that were switched off."),
-    Mutant("batch_norm_backward(norm_cache, (d_z, d_new_states[i]))",
-           "batch_norm_backward(norm_cache, (d_z, BatchNormState(*(0 * d for d in d_new_states[i]))))",
-           "The running statistics depend on the kernel too."),
-    Mutant("d_norm, d_z, d_state = batch_norm_backward(", "d_norm, _, d_state = batch_norm_backward(",
+    Mutant("(d_u, d_new_states[i]))  # through (2)",
+           "(d_u, bn.BatchNormState(*(0 * d for d in d_new_states[i]))))  # through (2)",
+           "A term dropped: the running statistics depend on the kernel too."),
+    Mutant("d_norm, d_z, d_state = bn.batch_norm_backward(", "d_norm, _, d_state = bn.batch_norm_backward(",
            "The normalization skipped on the way to the kernel."),
+    Mutant("CNNBlock(d_W, d_b if norm_cache", "CNNBlock(d_W, np.sum(d_z, axis=(0, 1))[0] if norm_cache",
+           "The wrong sum axes: a bias acts at every column, too."),
     Mutant("tuple(d_blocks[::-1])", "tuple(d_blocks)",
            "The blocks' gradients in the order in which they were found, last to first."),
     Mutant("conv_cache, norm_cache, pool_cache, m, a = caches[i]",
-           "(conv_cache, norm_cache, _, m, a), pool_cache = caches[i], caches[0][2]",
+           "(conv_cache, norm_cache, _, m, a), pool_cache = caches[i], caches[0].pool",
            "The first block's windows used for every block."),
     Mutant("CNNBlock(W, None if norm else b, params)", "CNNBlock(W, b, params)",
            "A bias before a normalization, which takes it away: a parameter without a gradient."),
     Mutant("blocks.append(CNNBlock(W, None if norm else b, params))\n        states.append(state)",
            "blocks.append(CNNBlock(W, None if norm else b, params))\n        states.insert(0, state)",
            "The running statistics in the wrong order: they fit only where all blocks are as wide."),
-    Mutant("x = relu(m)  # (3)", "x = m  # (3)", "No relu in evaluation: another network than the one trained."),
+    Mutant("a = relu(m)  # (4)\n    f", "a = m  # (4)\n    f",
+           "No relu in evaluation: another network than the one trained."),
     Mutant("losses.softmax_cross_entropy(logits, labels)", "losses.softmax_cross_entropy(relu(logits), labels)",
            "A relu on the logits: no class can be ruled out."),
 ]  # fmt: skip

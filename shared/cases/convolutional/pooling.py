@@ -95,7 +95,7 @@ KERAS = {"pooling_max": keras_layer("MaxPooling2D"), "pooling_average": keras_la
 ONNX = {"pooling_max": onnx_node("MaxPool"), "pooling_average": onnx_node("AveragePool")}
 
 
-def cases(draw, N=2, H=7, W=6, C=3):
+def cases(draw, N=3, H=7, W=6, C=2):
     for function, oracle in (MAX, AVERAGE):
         keras = {"keras": KERAS[function]} if N else {}  # refuses empty batches, as ONNX does
         for name, options in (
@@ -181,10 +181,10 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("taken.append((value > m)", "taken.append((value >= m)",
+    Mutant("better = (value > m)", "better = (value >= m)",
            "The last of equal values gets the gradient: where a relu has left zeros, most windows are ties."),
-    Mutant("        d_m = d_m * ~take\n", "",
-           "Every value that was the largest so far gets the gradient, not only the one that stayed it."),
+    Mutant("d_m * (winner == k)", "d_m * (winner >= k)",
+           "Elements before the winner get the gradient, too, not only the winner."),
     Mutant("_padded(x, pads, -np.inf)", "_padded(x, pads, 0)",
            "Zeros around the image in a maximum: they win over everything negative."),
     Mutant("| (value != value)", "", "A NaN that gets no gradient, though it made the output."),
@@ -192,23 +192,30 @@ MUTANTS = [
            "A window of -∞ gives its gradient to the padding when that comes first."),
     Mutant("m = np.maximum(m, value)", "m = np.fmax(m, value)",
            "NaNs dropped, as TensorFlow's max_pool does: a network that has diverged looks healthy."),
-    Mutant("count = np.sum(_inside(x, pads, places), axis=0)", "count = np.full(1, len(places))",
+    Mutant("np.sum(_inside(x, pads, places), axis=0)", "np.full(1, len(places))",
            "Zeros around the image counted in the mean (torch's default): corners come out too small."),
-    Mutant("scale = 1 / np.maximum(count, 1)", "scale = np.divide(1, count)",
+    Mutant("count = np.maximum(np.sum(_inside(x, pads, places), axis=0), 1)",
+           "count = np.sum(_inside(x, pads, places), axis=0)",
            "A window that sees nothing of the image: 0 / 0."),
-    Mutant("np.zeros(shape, d_a.dtype), d_a * scale", "np.zeros(shape, d_a.dtype), d_a / len(places)",
+    Mutant("d_total = d_a / count  # through (3)", "d_total = d_a / len(places)  # through (3)",
            "The divisor of a whole window on the way back, at the borders too."),
-    Mutant("d_padded[:, i, j] += d_sum", "d_padded[:, i, j] = d_sum",
+    Mutant("d_total = d_a / count  # through (3)", "d_total = d_a  # through (3)",
+           "The divisor dropped: a sum's gradient, not a mean's."),
+    Mutant("d_x_pad[:, rows, columns] += d_total", "d_x_pad[:, rows, columns] = d_total",
            "Windows that overlap: the last one's gradient in place of the sum."),
-    Mutant("d_padded[:, i, j] += d_m * take", "d_padded[:, i, j] = d_m * take",
-           "A pixel that is the largest in two windows gets the gradient of both."),
+    Mutant("d_x_pad[:, rows, columns] += d_m", "d_x_pad[:, rows, columns] = d_m",
+           "A pixel that is the winner of two windows gets the gradient of both."),
     Mutant("stride = window if stride is None else stride", "stride = 1 if stride is None else stride",
            "Windows side by side is what a missing stride means, not one at every pixel."),
-    Mutant("padded[:, top : padded.shape[1] - bottom", "padded[:, bottom : padded.shape[1] - top",
+    Mutant("d_x = conv2d_crop(d_x_pad, pads)  # through (1)",
+           "d_x = conv2d_crop(d_x_pad, [p[::-1] for p in pads])  # through (1)",
            "The wrong side's padding cut off the gradient."),
     Mutant("window=(1, x.shape[2]))", "window=(1, x.shape[2] - 1))",
            "The last column never looked at."),
-    Mutant("/ (height * width), (n", "/ height, (n", "The mean over rows and columns has both in its divisor."),
-    Mutant("np.mean(x, axis=(1, 2)), x.shape", "np.mean(x, axis=(2, 3)), x.shape",
+    Mutant("d_a[:, None, None] / (height * width)", "d_a[:, None, None] / height",
+           "The mean over rows and columns has both in its divisor."),
+    Mutant("d_a[:, None, None] / (height * width)", "np.mean(d_a, axis=1)[:, None, None, None] / (height * width)",
+           "The wrong axis on the way back: every channel has a gradient of its own."),
+    Mutant("a = np.mean(x, axis=(1, 2))", "a = np.mean(x, axis=(2, 3))",
            "The mean of a library with channels first."),
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def _route(p, iterations, stop_gradient, eps):
     return torch_squash(s, eps=eps), c
 
 
-def cases(draw, N=2, I=5, J=4, P=3, D=6):
+def cases(draw, N=3, I=5, J=4, P=3, D=6):
     yield Case("routing_squash", (draw(N, J, D),), torch_squash)
     yield Case("routing_squash", (draw(N, D),), torch_squash, {"eps": 0.5}, name="large eps")
     yield Case("routing_predictions", (draw(I, P, J, D), draw(N, I, P)), torch_predictions)
@@ -104,9 +104,9 @@ MUTANTS = [
            "Leaky routing, an option of the authors' code: a further capsule above that takes what fits nowhere."),
     Mutant("np.exp(b - np.max(b, axis=1, keepdims=True))", "np.exp(b)",
            "No shift before the exponential: a large agreement overflows."),
-    Mutant("for before in [] if stop_gradient else rounds[-2::-1]:", "for before in []:",
+    Mutant("if t == 0 or stop_gradient:", "if True:",
            "The gradient stopped at the last coefficients, as in some public copies: same output, other gradients."),
-    Mutant("for before in [] if stop_gradient else rounds[-2::-1]:", "for before in rounds[-2::-1]:",
+    Mutant("if t == 0 or stop_gradient:", "if t == 0:",
            "Constant coefficients asked for and not delivered."),
     Mutant("scale = squared / (1 + squared) / np.sqrt(squared + eps)",
            "scale = squared / (1 + squared) / (np.sqrt(squared) + eps)",
@@ -121,7 +121,7 @@ MUTANTS = [
            "0.5 in place of 1: short vectors are damped less."),
     Mutant("squared = np.sum(s * s, axis=-1, keepdims=True)", "squared = np.sum(s * s, axis=-2, keepdims=True)",
            "The length taken along the wrong axis: over the capsules in place of the numbers of one."),
-    Mutant("0.5 * squared / (squared + eps)", "squared / (squared + eps)",
+    Mutant("- 0.5 * squared / (squared + eps)", "- squared / (squared + eps)",
            "The derivative of a root has a factor ½."),
     Mutant("d_s = scale * d_v + 2 * d_squared * s", "d_s = scale * d_v",
            "The squash's factor taken for a constant: it depends on s as well."),
@@ -136,16 +136,20 @@ MUTANTS = [
            "A bias for every output capsule, as in the authors' code."),
     Mutant("s = _mixture(c, predictions)", "s = predictions.shape[1] * _mixture(c, predictions)",
            "A plain sum in the first round in place of Σ_j c_ij = 1: every s is J times too long."),
-    Mutant("d_b = d_b + c * (d_c", "d_b = c * (d_c",
-           "b adds up over the rounds: the gradient of later rounds passes through to earlier ones."),
-    Mutant("np.sum(c * d_c, axis=1, keepdims=True)", "np.sum(d_c, axis=1, keepdims=True)",
+    Mutant("keepdims=True)) + d_b  # through (5) (8)", "keepdims=True))  # through (5) (8)",
+           "A dropped term: b adds up over the rounds, so the gradient of later rounds passes on to earlier ones."),
+    Mutant("d_c - np.sum(c * d_c, axis=1, keepdims=True)", "d_c - np.sum(c * d_c, axis=2, keepdims=True)",
+           "The wrong sum axis on the way back: the softmax is over the capsules above."),
+    Mutant("(d_c_output if t == len(rounds) - 1 else 0)", "d_c_output",
+           "Only the last coefficients are an output: the gradient from above belongs to the last round alone."),
+    Mutant("d_c - np.sum(c * d_c, axis=1, keepdims=True)", "d_c - np.sum(d_c, axis=1, keepdims=True)",
            "The softmax's gradient with the plain sum: its mean is weighted by c."),
-    Mutant("d_c = d_c + _agreement(d_s, predictions)", "d_c = _agreement(d_s, predictions)",
+    Mutant(" + (d_c_output if t == len(rounds) - 1 else 0)", "",
            "The coefficients are an output too: what comes from above is lost."),
-    Mutant("products += [(d_b, v), (c, d_s)]", "products += [(c, d_s)]",
+    Mutant("        products.append((d_b, rounds[t - 1].v))\n", "",
            "The predictions count twice in a round: in the sum, and in the agreement, whose gradient is left out."),
-    Mutant("products += [(d_b, v), (c, d_s)]", "products += [(d_b, v)]",
+    Mutant("products.append((c, d_s))", "products += [(c, d_s)] if t == len(rounds) - 1 else []",
            "Only the last sum passes its gradient on: those of the earlier rounds are left out."),
-    Mutant("np.sum(d_rows @ W.transpose(2, 0, 3, 1), axis=0)", "np.mean(d_rows @ W.transpose(2, 0, 3, 1), axis=0)",
+    Mutant("np.sum(pairs @ W.transpose(2, 0, 3, 1), axis=0)", "np.mean(pairs @ W.transpose(2, 0, 3, 1), axis=0)",
            "A capsule below predicts every capsule above: their gradients add up."),
 ]  # fmt: skip

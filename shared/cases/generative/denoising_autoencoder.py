@@ -66,7 +66,7 @@ def cases(draw, N=7, D=3, H=5, Z=2):
         yield Case("denoising_autoencoder_loss", args, torch_loss, static, name=loss)
         args = (params, draw.uniform(N, D), mask(draw, N, D))
         yield Case("denoising_autoencoder_masking_loss", args, torch_masking_loss, static, name=loss)
-        args, static = (params, draw.uniform(N, D), draw(N, D)), {"sigma": 0.4, "activation": "sigmoid", "loss": loss}
+        args, static = (params, draw.uniform(N, D), draw(N, D)), {"sigma": 0.4, "activation": "tanh", "loss": loss}
         yield Case("denoising_autoencoder_gaussian_loss", args, torch_gaussian_loss, static, name=loss)
 
 
@@ -96,19 +96,21 @@ def nasty(draw):
 def bad(draw):
     params, x = network(draw, 3, 5, 2), draw.uniform(4, 3)
     keep, loss = mask(draw, 4, 3), "denoising_autoencoder_masking_loss"
-    yield Bad(loss, (params, x, keep[:, :2]), r"mask has shape \(4, 2\), expected .* D = 3, as in x")
+    yield Bad(loss, (params, x, keep[:, :2]), r"mask has shape \(4, 2\), expected .* D = 3, as in params")
     yield Bad(loss, (params, x, keep.astype("float64")), "mask has dtype float64, expected bool")
     yield Bad(loss, (params, x[:0], keep[:0]), "N at least 1")
     yield Bad(loss, (params, x, keep), "loss is 'bce', expected one of mse, bernoulli", {"loss": "bce"})
-    yield Bad(
-        "denoising_autoencoder", (params, draw(4, 7)), r"params.encoder\[0\].W has shape .*, expected 7 rows, as x"
-    )
+    width = r"corrupted has shape \(4, 7\), expected .* D = 3, as in params.encoder\[0\].W"
+    yield Bad("denoising_autoencoder", (params, draw(4, 7)), width)
     wrong = AutoencoderParams(params.encoder, layers(draw, 4, 3))
     yield Bad(
-        "denoising_autoencoder", (wrong, x), r"decoder\[0\].W has shape \(4, 3\), expected 2 rows, as params.enc"
+        "denoising_autoencoder", (wrong, x), r"decoder\[0\].W has shape \(4, 3\), expected .* Z = 2, as in params"
     )
     wrong = AutoencoderParams(params.encoder, layers(draw, 2, 4))
-    yield Bad("denoising_autoencoder", (wrong, x), r"params.decoder\[0\] gives 4 columns, expected 3, as x has")
+    yield Bad(
+        "denoising_autoencoder", (wrong, x), r"params.decoder\[0\] has shape \(2, 4\), expected .* D = 3, as in"
+    )
+    yield Bad(loss, (wrong, x, keep), r"params.decoder\[0\] has shape \(2, 4\), expected .* D = 3")
     yield Bad("denoising_autoencoder", (params, x), "activation is 'rleu', expected", {"activation": "rleu"})
     args = (params, x, draw(4, 3))
     yield Bad("denoising_autoencoder_gaussian_loss", args, r"sigma is -1, expected in \[0, inf\)", {"sigma": -1})
@@ -126,24 +128,29 @@ MUTANTS = [
     Mutant("corrupted = mask * x", "corrupted = mask * x / max(mask.mean(), 0.1)",
            "What is kept scaled up, as a dropout layer does: trained on brighter pixels than it will see."),
     Mutant("corrupted = mask * x", "corrupted = mask * x / 0.7",
-           "Dropout's 1 / (1 - ν): trained on brighter pixels than it will see."),
+           "Dropout's 1 / (1 - rate): trained on brighter pixels than it will see."),
     Mutant("corrupted = mask * x", "corrupted = ~mask * x", "What was to be lost is kept, and the other way round."),
-    Mutant("d_clean + mask * d_corrupted, None", "d_clean + d_corrupted, None",
+    Mutant("d_x = d_x + mask * d_corrupted", "d_x = d_x + d_corrupted",
            "The gradient through pixels that were masked."),
-    Mutant("d_clean + mask * d_corrupted, None", "mask * d_corrupted, None",
-           "The clean input is the target as well."),
+    Mutant("d_x = d_x + mask * d_corrupted", "d_x = mask * d_corrupted", "The clean input is the target as well."),
+    Mutant("d_x = d_x + mask * d_corrupted", "d_x = d_x + mask.mean(axis=0) * d_corrupted",
+           "The mask averaged over the examples, the wrong axis to sum over: every example lost pixels of its own."),
     Mutant("corrupted = x + sigma * eps", "corrupted = x + sigma**2 * eps",
            "The variance taken for the standard deviation."),
     Mutant("corrupted = x + sigma * eps", "corrupted = x * (1 + sigma * eps)",
            "Noise that scales with the signal: black paper stays clean."),
-    Mutant("corrupted = x + sigma * eps", "corrupted = x + eps", "The noise not scaled by σ."),
-    Mutant("d_clean + d_corrupted, sigma * d_corrupted", "d_clean + d_corrupted, d_corrupted",
-           "The σ lost on the way to ε."),
-    Mutant("return u < 1 - rate", "return u < rate", "ν taken for the probability to keep."),
-    Mutant("return u < 1 - rate", "return u <= 1 - rate",
-           "Not strictly less: at ν = 1 a uniform of exactly 0, which does occur, is kept."),
+    Mutant("corrupted = x + sigma * eps", "corrupted = x + eps", "The noise not scaled by sigma."),
+    Mutant("d_eps = sigma * d_corrupted", "d_eps = d_corrupted", "The sigma lost on the way to eps."),
+    Mutant("    d_x = d_x + d_corrupted  # through (3) (5)\n", "",
+           "The gradient through the noisy input dropped: x counts as the target alone."),
+    Mutant("mask = u < 1 - rate", "mask = u < rate", "The rate taken for the probability to keep."),
+    Mutant("mask = u < 1 - rate", "mask = u <= 1 - rate",
+           "Not strictly less: at a rate of 1 a uniform of exactly 0, which does occur, is kept."),
     Mutant("d_layers[:depth], d_layers[depth:]", "d_layers[depth:], d_layers[:depth]",
            "The gradients of encoder and decoder trade places."),
-    Mutant("autoencoder_error_backward(error_cache, d_loss)  # through (5)",
-           "autoencoder_error_backward(error_cache, 0.5 * d_loss)  # through (5)", "A ½ that is not in the loss."),
+    Mutant("autoencoder_error_backward(error_cache, d_error)",
+           "autoencoder_error_backward(error_cache, 0.5 * d_error)", "A ½ that is not in the loss."),
+    Mutant("(params, x, corrupted, activation=activation, loss=loss)\n    return error, (cache, sigma)",
+           "(params, x, corrupted, loss=loss)\n    return error, (cache, sigma)",
+           "An argument that a wrapper forgets to pass on: always a sigmoid."),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Oracle: torch.nn.functional's layers and binary cross-entropy with labels; Keras's as a second opinion."""
 
+import inspect
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -9,8 +10,7 @@ import optree
 
 from numpy_impl.generative.gan import GANParams
 from numpy_impl.intro.mlp import MLPLayer
-from shared import backends
-from shared.backends import Seed
+from shared.backends import Seed, libraries
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative._layers import he_layers, layers, torch_mlp
 from shared.differences import RUN
@@ -65,20 +65,31 @@ def torch_generator_loss(
     return cost(s, 1.0) if loss == "non_saturating" else -cost(s, 0.0)
 
 
+def value_and_grad(module, function, *args):
+    """A loss of the module and its gradient by the first argument: by its own backward, else by its library's."""
+    if hasattr(module, f"{function}_backward"):
+        loss, cache = getattr(module, function)(*args)
+        return loss, getattr(module, f"{function}_backward")(cache, np.ones_like(loss))[0]
+    library = libraries.of(module, inspect.getsource(module))
+    loss, grads = library.vjp(getattr(module, function), args, {}, lambda loss: 0 * loss + 1)
+    return loss, grads[0]
+
+
 def alternating(gan, generator, discriminator, xs, zs, fresh, lr):
-    """Rounds of the game by plain gradient descent: both nets after every round."""
-    backend = backends.get(gan.__name__.split("_")[0])
-    judged, fooled = map(backend.value_and_grad, (gan.gan_discriminator_loss, gan.gan_generator_loss))
+    """Rounds of the game by plain gradient descent: both costs and both nets after every round. A round first trains
+    the discriminator with x_hat of `zs`, then the generator with `fresh` noise and the new discriminator."""
     follow = lambda net, grads: optree.tree_map(lambda p, g: p - lr * g, net, grads)
     rounds = []
     with sys.modules["torch"].enable_grad() if "torch" in sys.modules else nullcontext():
         for x, z, again in zip(xs, zs, fresh, strict=True):
-            x_hat = backend.call(gan.gan_generate, (generator, z), {})
-            d_loss, grads = judged(discriminator, x, x_hat)
+            x_hat = gan.gan_generate(generator, z)
+            if hasattr(gan, "gan_generate_backward"):
+                x_hat, _ = x_hat
+            d_cost, grads = value_and_grad(gan, "gan_discriminator_loss", discriminator, x, x_hat)
             discriminator = follow(discriminator, grads)
-            g_loss, grads = fooled(generator, discriminator, again)
+            g_cost, grads = value_and_grad(gan, "gan_generator_loss", generator, discriminator, again)
             generator = follow(generator, grads)
-            rounds.append((d_loss, g_loss, generator, discriminator))
+            rounds.append((d_cost, g_cost, generator, discriminator))
     return rounds
 
 
@@ -160,7 +171,7 @@ def cases(draw, N=5, M=7, D=3, H=4, Z=2):
     yield Case("gan_discriminate", (discriminator, draw(N, D)), torch_discriminate, {"activation": "tanh"})
     args = (generator, discriminator, draw.uniform(3, N, D), draw(3, M, Z), draw(3, M, Z), 0.5)
     yield Case(alternating, args, torch_alternating, grad=False, tolerance=RUN)
-    yield Case("gan_init", (Seed(3), (Z, H, D), (D, H, 1)), initial, {"dtype": "float64"}, grad=False)
+    yield Case("gan_init", (Seed(3), (Z, H, D), (D, H + 1, H, 1)), initial, {"dtype": "float64"}, grad=False)
 
 
 def certain(layers, logit):
@@ -196,15 +207,23 @@ def nasty(draw):
 def bad(draw):
     (generator, discriminator), x, x_hat, z = networks(draw, 3, 4, 2), draw(5, 3), draw(7, 3), draw(6, 2)
     loss = "gan_discriminator_loss"
-    yield Bad("gan_generate", (generator, draw(6, 3)), r"generator\[0\].W has .*, expected 3 rows, as z has")
-    yield Bad(loss, (discriminator, x, draw(5, 2)), r"x_hat has shape \(5, 2\), expected .* D = 3, as in x")
+    yield Bad(
+        "gan_generate", (generator, draw(6, 3)), r"z has shape \(6, 3\), expected .* Z = 2, as in params\[0\].W"
+    )
+    yield Bad(loss, (discriminator, x, draw(5, 2)), r"x_hat has shape \(5, 2\), expected .* D = 3, as in discrim")
     wrong = (generator[0], *layers(draw, 4, 6))
-    yield Bad("gan_generator_loss", (wrong, discriminator, z), r"discriminator\[0\].W has .*, expected 6 rows, as x")
+    fits = r"discriminator\[0\].W has shape \(3, 5\), expected .* D = 6, as in generator\[1\]"
+    yield Bad("gan_generator_loss", (wrong, discriminator, z), fits)
     wrong = layers(draw, 2, 1)
-    yield Bad(loss, (wrong, x, x_hat), r"discriminator\[0\].W has shape \(2, 1\), expected 3 rows, as x has")
+    yield Bad(loss, (wrong, x, x_hat), r"x has shape \(5, 3\), expected .* D = 2, as in discriminator\[0\].W")
     wrong = (discriminator[0], *layers(draw, 9, 1))
-    yield Bad("gan_discriminate", (wrong, x), r"discriminator\[1\].W has .* 5 rows, as discriminator\[0\] gives")
-    yield Bad("gan_discriminate", (layers(draw, 3, 2), x), "the discriminator has 2 outputs, expected 1")
+    yield Bad(
+        "gan_discriminate", (wrong, x), r"params\[1\].W has shape \(9, 1\), expected 5 rows, as params\[0\] gives"
+    )
+    yield Bad("gan_discriminate", (layers(draw, 3, 2), x), r"params\[0\] has shape \(3, 2\), expected .*1")
+    wide = (*discriminator[:-1], *layers(draw, 4, 2))
+    yield Bad(loss, (wide, x, x_hat), r"discriminator\[2\] has shape \(4, 2\), expected .*1")
+    yield Bad("gan_generator_loss", (generator, wide, z), r"discriminator\[2\] has shape \(4, 2\), expected .*1")
     yield Bad(loss, (discriminator, x[:0], x_hat), "N at least 1")
     yield Bad(loss, (discriminator, x, x_hat[:0]), "M at least 1")
     yield Bad("gan_generator_loss", (generator, discriminator, z[:0]), "M at least 1")
@@ -218,48 +237,50 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("np.mean(softplus(-real)) + np.mean(softplus(fake))", "np.mean(softplus(-real))",
+    Mutant("np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))", "np.mean(softplus(-s_real))",
            "Half of the discriminator's loss: calling everything real is then perfect."),
-    Mutant("np.mean(softplus(-real)) + np.mean(softplus(fake))",
-           "0.5 * (np.mean(softplus(-real)) + np.mean(softplus(fake)))",
+    Mutant("np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))",
+           "0.5 * (np.mean(softplus(-s_real)) + np.mean(softplus(s_fake)))",
            "The ½ of other texts: the discriminator learns at half the rate that is set."),
-    Mutant("np.mean(softplus(-real)) + np.mean(softplus(fake))", "np.mean(softplus(real)) + np.mean(softplus(-fake))",
+    Mutant("np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))",
+           "np.mean(softplus(s_real)) + np.mean(softplus(-s_fake))",
            "The labels swapped: two nets that agree on the wrong answer."),
-    Mutant("np.mean(softplus(-real)) + np.mean(softplus(fake))",
-           "0.9 * np.mean(softplus(-real)) + 0.1 * np.mean(softplus(real)) + np.mean(softplus(fake))",
+    Mutant("np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))",
+           "0.9 * np.mean(softplus(-s_real)) + 0.1 * np.mean(softplus(s_real)) + np.mean(softplus(s_fake))",
            "Smoothed labels where none were asked for."),
-    Mutant("np.mean(softplus(-real)) + np.mean(softplus(fake))",
-           "np.mean(np.concatenate([softplus(-real), softplus(fake)]))",
+    Mutant("np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))",
+           "np.mean(np.concatenate([softplus(-s_real), softplus(s_fake)]))",
            "One mean over both kinds: half of the sum, and the kinds weigh by their numbers."),
-    Mutant("d_discriminator, d_x_hat = gan_discriminate_backward(cache, d_s)  # through (2)",
-           "d_discriminator, d_x_hat = gan_discriminate_backward(cache, -d_s)  # through (2)",
+    Mutant("d_discriminator, d_x_hat = gan_discriminate_backward(cache.discriminator, d_s)",
+           "d_discriminator, d_x_hat = gan_discriminate_backward(cache.discriminator, -d_s)",
            "The generator's gradient taken from what the discriminator wants: they work together, against the game."),
-    Mutant("d_discriminator, d_x_hat = None, _examples_backward(cache, d_s[:, None])",
-           "d_discriminator, d_x_hat = None, 0 * _examples_backward(cache, d_s[:, None])",
+    Mutant("gan_generate_backward(cache.generator, d_x_hat)", "gan_generate_backward(cache.generator, 0 * d_x_hat)",
            "The examples detached in the generator's step as well: it never learns."),
-    Mutant("(d_x[: len(real)], d_x[len(real) :])", "(d_x[len(real) :], d_x[: len(real)])",
-           "The gradients of real and made examples trade places."),
-    Mutant("d_s = -softplus_backward(d_loss / len(signed), signed, None)",
-           "d_s = softplus_backward(d_loss / len(signed), signed, None)",
+    Mutant("d_both[: len(s_real)], d_both[len(s_real) :]", "d_both[len(s_real) :], d_both[: len(s_real)]",
+           "The gradients of real and generated examples trade places."),
+    Mutant("d_s = -d_cost / len(s) * sigmoid(-s)", "d_s = d_cost / len(s) * sigmoid(-s)",
            "The sign of the generator's gradient: it helps the discriminator to win."),
-    Mutant("sign = -1 if loss ==", "sign = 1 if loss ==",
+    Mutant("d_s = -d_cost / len(s) * sigmoid(s)", "d_s = -d_cost / len(s) * sigmoid(-s)",
+           "The gradient of the non-saturating loss where minimax was asked for."),
+    Mutant("d_s = -d_cost / len(s) * sigmoid(-s)", "d_s = -d_cost * sigmoid(-s)",
+           "A mean over the examples differentiated as a sum: the step grows with the batch."),
+    Mutant('if loss == "non_saturating":', 'if loss == "minimax":',
            "minimax where the non-saturating loss was asked for: almost no gradient while the discriminator wins."),
-    Mutant("return -sign * np.mean(softplus(sign * s))", "return sign * np.mean(softplus(sign * s))",
+    Mutant("cost = np.mean(softplus(-s))  # (5)", "cost = -np.mean(softplus(-s))  # (5)",
            "The loss with the wrong sign beside a right gradient: the curve climbs as the samples get better."),
-    Mutant("-softplus_backward(d_loss / len(real), -real, None)",
-           "softplus_backward(d_loss / len(real), -real, None)",
+    Mutant("d_s_real = -d_cost / len(s_real)", "d_s_real = d_cost / len(s_real)",
            "The sign of a real example's logit forgotten in the gradient."),
-    Mutant("softplus_backward(d_loss / len(fake), fake, None)", "softplus_backward(d_loss / len(real), fake, None)",
-           "The mean over the fakes taken over the number of real examples."),
-    Mutant("return mlp_backward(cache, d_s[:, None], params_only=params_only)  # through (2)",
-           "return mlp_backward(cache, d_s[:, None] * 0.5, params_only=params_only)  # through (2)",
+    Mutant("d_s_fake = d_cost / len(s_fake) * sigmoid(s_fake)", "d_s_fake = d_cost / len(s_real) * sigmoid(s_fake)",
+           "The wrong axis: the mean over the fakes is divided by the number of real examples."),
+    Mutant("d_s = np.concatenate([d_s_real, d_s_fake])", "d_s = np.concatenate([d_s_real, 0 * d_s_fake])",
+           "Half of the discriminator's gradient dropped: it never learns what a fake looks like."),
+    Mutant("return mlp_backward(cache, d_s[:, None], params_only=params_only)",
+           "return mlp_backward(cache, d_s[:, None] * 0.5, params_only=params_only)",
            "A ½ in the gradient that is not in the loss."),
-    Mutant("d_z = d_activation(d_z @ layer.W.T, z, a)", "d_z = d_z @ layer.W.T",
-           "The generator hears of a discriminator without activations."),
-    Mutant('d_made = sigmoid_backward(d_x_hat, made, x_hat) if output == "sigmoid" else d_x_hat',
-           "d_made = d_x_hat", "The derivative of the generator's last sigmoid left out."),
-    Mutant('x_hat = sigmoid(made) if output == "sigmoid" else made', "x_hat = np.tanh(made)",
+    Mutant('d_a = d_x_hat * x_hat * (1 - x_hat) if cache.output == "sigmoid" else d_x_hat', "d_a = d_x_hat",
+           "The derivative of the generator's last sigmoid left out."),
+    Mutant('x_hat = sigmoid(a) if output == "sigmoid" else a', "x_hat = np.tanh(a)",
            "Examples between -1 and 1 from a generator whose data lie between 0 and 1."),
-    Mutant("return s[:, 0], cache", "return sigmoid(s[:, 0]), cache",
+    Mutant("s = column[:, 0]", "s = sigmoid(column[:, 0])",
            "A probability where the losses expect a logit: two sigmoids."),
 ]  # fmt: skip

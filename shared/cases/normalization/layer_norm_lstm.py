@@ -2,20 +2,24 @@
 
 import numpy as np
 
-from numpy_impl.normalization.layer_norm_lstm import LayerNormLSTMClassifierParams, LayerNormLSTMParams
+from numpy_impl.normalization.layer_norm_lstm import LayerNormLSTMParams
 from numpy_impl.recurrent.lstm import LSTMState
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
-from shared.cases.recurrent import lstm
+from shared.cases.recurrent import _oracles, lstm
+from shared.cases.recurrent._oracles import some_mask
 from shared.differences import RUN
 
-SMALLEST = {"T": 1, "N": 1, "D": 2, "H": 3, "K": 1}  # with fewer units, little but rounding is left of the gradients
+SMALLEST = {"T": 1, "N": 1, "D": 2, "H": 3}  # with fewer units, little but rounding is left of the gradients
 EPS = {"eps": 1e-2}
 
 
-def torch_lstm(params, xs, state, *, eps):
+def torch_lstm(params, xs, state, mask=None, *, eps):
     import torch
     import torch.nn.functional as F
+
+    if mask is not None:
+        return _oracles.by_sequence(torch_lstm, params, xs, state, mask, eps=eps)
 
     H, (h, c), hs = len(params.W_h), state, []
     for x in xs:
@@ -27,29 +31,9 @@ def torch_lstm(params, xs, state, *, eps):
     return torch.stack(hs), LSTMState(h, c)
 
 
-def torch_classifier(params, xs, *, eps):
-    import torch.nn.functional as F
-
-    zeros = xs.new_zeros(xs.shape[1], len(params.W_y))
-    hs, _ = torch_lstm(params.lstm, xs, LSTMState(zeros, zeros), eps=eps)
-    return F.linear(hs[-1], params.W_y.T, params.b_y)
-
-
-def torch_loss(params, xs, labels, *, eps):
-    import torch.nn.functional as F
-
-    return F.cross_entropy(torch_classifier(params, xs, eps=eps), labels)
-
-
 def initial(rng, D, H, dtype):
     plain, ones = lstm.initial(rng, D, H, dtype), np.ones(4 * H)
     return LayerNormLSTMParams(plain.W_x, ones, plain.W_h, ones, plain.b, ones[:H], np.zeros(H))
-
-
-def initial_classifier(rng, D, H, K, dtype):
-    plain = lstm.initial_classifier(rng, D, H, K, dtype)
-    lstm_params = initial(rng, D, H, dtype)._replace(W_x=plain.lstm.W_x, W_h=plain.lstm.W_h)
-    return LayerNormLSTMClassifierParams(lstm_params, plain.W_y, plain.b_y)
 
 
 def weights(draw, D, H):
@@ -64,16 +48,12 @@ def weights(draw, D, H):
     )
 
 
-def cases(draw, T=4, N=2, D=3, H=5, K=6):
-    args = (weights(draw, D, H), draw(T, N, D), LSTMState(draw(N, H), draw(N, H)))
-    yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN)
-    classifier = LayerNormLSTMClassifierParams(weights(draw, D, H), W_y=draw(H, K), b_y=draw(K))
-    yield Case("layer_norm_lstm_classifier", (classifier, draw(T, N, D)), torch_classifier, EPS, tolerance=RUN)
-    args = (classifier, draw(T, N, D), draw.integers(K, N))
-    yield Case("layer_norm_lstm_classifier_loss", args, torch_loss, EPS, tolerance=RUN)
+def cases(draw, T=4, N=3, D=2, H=5):
+    params, state = weights(draw, D, H), LSTMState(draw(N, H), draw(N, H))
+    yield Case("layer_norm_lstm", (params, draw(T, N, D), state), torch_lstm, EPS, tolerance=RUN)
+    args = (params, draw(T, N, D), state, some_mask(T, N))
+    yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name="unequal lengths")
     yield Case("layer_norm_lstm_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
-    args = (Seed(6), D, H, K)
-    yield Case("layer_norm_lstm_classifier_init", args, initial_classifier, {"dtype": "float64"}, grad=False)
 
 
 def nasty(draw):
@@ -86,6 +66,10 @@ def nasty(draw):
     ):
         args = (weights(draw, D, H), scale * draw(T, N, D), LSTMState(draw(N, H), draw(N, H)))
         yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name=name)
+    mask = np.ones((6, 3), bool)
+    mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
+    args = (weights(draw, 3, 5), draw(6, 3, 3), LSTMState(draw(3, 5), draw(3, 5)), mask)
+    yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name="a sequence of padding alone")
 
 
 def bad(draw):
@@ -98,42 +82,46 @@ def bad(draw):
     yield Bad("layer_norm_lstm", (wrong, xs, state), r"params.beta_c has shape \(20,\)")
     yield Bad("layer_norm_lstm", (params, xs, state), r"eps is 0, expected in \(0, inf\)", {"eps": 0})
     yield Bad("layer_norm_lstm", (params, xs.astype("float32"), state), "xs has dtype float32, expected float64")
-    classifier = LayerNormLSTMClassifierParams(params, W_y=draw(5, 6), b_y=draw(6))
-    loss = "layer_norm_lstm_classifier_loss"
-    yield Bad(loss, (classifier, xs, np.array([0, 6])), r"labels holds 6 at \[1\]")
-    yield Bad(loss, (classifier, draw(4, 0, 3), np.zeros(0, int)), "N at least 1")
+    mask = np.ones((3, 2), bool)
+    yield Bad("layer_norm_lstm", (params, xs, state, mask), r"mask has shape \(3, 2\), expected .* T = 4")
 
 
 MUTANTS = [
-    Mutant("    n, n_cache = layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)",
-           "    n, n_cache = c, layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)[1]",
+    Mutant("norm_c, norm_cache = layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)  # (9)",
+           "norm_c, (_, norm_cache) = c, layer_norm(LayerNormParams(params.gamma_c, params.beta_c), c, eps=eps)",
            "The cell state not normalized on its way out."),
-    Mutant("return LSTMState(o * tanh_n, c), (state", "return LSTMState(o * tanh_n, n), (state",
+    Mutant("return LSTMState(h, c), LayerNormLSTMCache", "return LSTMState(h, norm_c), LayerNormLSTMCache",
            "The normalized cell state carried on: the cell forgets how much it has gathered."),
-    Mutant("np.split(a + r, 4, axis=-1)",
-           "np.split(layer_norm(LayerNormParams(params.gamma_h, params.b), a + r, eps=eps)[0], 4, axis=-1)",
+    Mutant("z = a + r  # (5)", "z, _ = layer_norm(LayerNormParams(params.gamma_h, params.b), a + r, eps=eps)  # (5)",
            "The sum normalized as well as its parts."),
-    Mutant("i, f, g, o = np.split(a + r", "i, g, f, o = np.split(a + r",
+    Mutant("i, f, g, o = np.split(z", "i, g, f, o = np.split(z",
            "Gate order: weights from another library load without an error and mean something else."),
     Mutant("sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)", "sigmoid(i), sigmoid(f), sigmoid(g), sigmoid(o)",
            "A sigmoid on the candidate too: the cell can only be filled, never pulled down."),
     Mutant("beta=np.zeros_like(params.gamma_x)", "beta=params.b",
            "The bias added twice, once with each part."),
-    Mutant("d_norm_h, d_r = layer_norm_backward(r_cache, d_z)",
-           "d_norm_h, d_r = layer_norm_backward(r_cache, d_z)[0], d_z",
+    Mutant("hs = masked_outputs(mask, np.stack(hs))", "hs = np.stack(hs)",
+           "Outputs of padding: masked steps repeat the last output, where zeros are promised."),
+    Mutant("of_r, d_u_h = layer_norm_backward(r_cache, d_r)",
+           "of_r, d_u_h = layer_norm_backward(r_cache, d_r)[0], d_r",
            "The gradient led past the normalization on its way to h."),
-    Mutant("d_c = d_c + d_c_out", "d_c = d_c + d_h * o * (1 - tanh_n * tanh_n)",
+    Mutant("of_norm_c, d_c = layer_norm_backward(norm_cache, d_norm_c)",
+           "of_norm_c, d_c = layer_norm_backward(norm_cache, d_norm_c)[0], 1 * d_norm_c",
            "The gradient led past the normalization on its way to c."),
-    Mutant("d_c = d_c + d_c_out", "d_c = d_c_out",
-           "The gradient that comes through the cell state from later steps is lost: no long memory can be learned."),
-    Mutant("d_norm_x, d_as = layer_norm_backward(a_cache, d_zs)",
-           "d_norm_x, d_as = layer_norm_backward(a_cache, d_zs)[0], d_zs",
+    Mutant("d_c += later  # through (11)", "d_c += 0 * later  # through (11)",
+           "A dropped term: what later steps give to the cell state is lost, so no long memory can be learned."),
+    Mutant("(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)",
+           "(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)[0], d_all_a",
            "The gradient led past the normalization of the inputs."),
-    Mutant("W_h=_rows(h_before).T @ _rows(d_rs)", "W_h=_rows(h_before).T @ _rows(d_zs)",
+    Mutant("for cell in cells]), d_u_hs)", "for cell in cells]), d_all_a)",
            "W_h's gradient taken from after the normalization instead of from before it."),
-    Mutant("(sum(steps) for steps in zip(*d_norms, strict=True))",
-           "(steps[0] for steps in zip(*d_norms, strict=True))",
+    Mutant("(sum(steps) for steps in zip(*norms, strict=True))", "(steps[0] for steps in zip(*norms, strict=True))",
            "γ and the bias act at every step, not only the last."),
-    Mutant("d_hs[t] + d_state.h, d_state.c", "d_hs[t], d_state.c",
+    Mutant("(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)",
+           "(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)\n    d_gamma_x = d_gamma_x / len(xs)",
+           "The mean over the steps where the sum belongs: γ serves all of them."),
+    Mutant("from_outputs[t] + back.h)", "from_outputs[t])",
            "Outputs feed the next step as well: its gradient has to be added."),
+    Mutant("back = LSTMState(back.h + past_h, back.c + past_c)", "back = LSTMState(back.h + past_h, back.c)",
+           "A masked step hands the cell state on unchanged, so its gradient has to pass as well."),
 ]  # fmt: skip

@@ -23,7 +23,7 @@ def in_torch(tree):
 
 
 def searched(params, source, mask, steps, width, power, bos, eos):
-    """For each sequence the best hypotheses, as (score, log p, symbols, looks), best first."""
+    """For each sequence the best hypotheses, as (score, log p, symbols, weights), best first."""
     import torch
 
     params, source, mask = in_torch(params), in_torch(np.array(source)), in_torch(np.array(mask))
@@ -34,10 +34,10 @@ def searched(params, source, mask, steps, width, power, bos, eos):
         beam = [(0.0, 0.0, [bos], s_0, [])]
         for _ in range(steps):
             candidates = []
-            for _, log_p, symbols, s, looks in beam:
+            for _, log_p, symbols, s, weights in beam:
                 y = torch.tensor([symbols[-1]])
-                logits, after, look = decoder.torch_step(params.decoder, y, s, s_0, hs, valid)
-                looks = [*looks, None if look is None else look[:, 0].numpy()]
+                logits, after, read = decoder.torch_step(params.decoder, y, s, s_0, hs, valid)
+                weights = [*weights, None if read is None else read[:, 0].numpy()]
                 if eos in symbols[1:]:
                     options = {eos: 0.0}
                 else:
@@ -46,13 +46,13 @@ def searched(params, source, mask, steps, width, power, bos, eos):
                     path = [*symbols[1:], k]
                     length = path.index(eos) + 1 if eos in path else len(path)
                     total = log_p + more
-                    candidates.append((total / length**power, total, [bos, *path], after, looks))
+                    candidates.append((total / length**power, total, [bos, *path], after, weights))
             beam = sorted(candidates, key=lambda c: -c[0])[:width]  # stable: of equal ones the first
-        results.append([(score, log_p, symbols[1:], looks) for score, log_p, symbols, _, looks in beam])
+        results.append([(score, log_p, symbols[1:], weights) for score, log_p, symbols, _, weights in beam])
     return results
 
 
-def looked(paths):
+def gathered(paths):
     """(N, B) lists of weights as (T, S, N, B), or None."""
     if paths[0][0][0] is None:
         return None
@@ -63,15 +63,21 @@ def beam(params, source, mask, *, steps, width, power=0.0, bos=0, eos=1):
     found = searched(params, source, mask, steps, width, power, bos, eos)
     symbols = np.array([[path for _, _, path, _ in row] for row in found]).transpose(2, 0, 1)
     scores = np.array([[score for score, *_ in row] for row in found])
-    return Beam(symbols, scores, looked([[looks for *_, looks in row] for row in found]))
+    return Beam(symbols, scores, gathered([[weights for *_, weights in row] for row in found]))
 
 
 def greedy(params, source, mask, *, steps, bos=0, eos=1):
     found = beam(params, source, mask, steps=steps, width=1, bos=bos, eos=eos)
-    return Decoded(found.symbols[..., 0], found.scores[:, 0], None if found.looks is None else found.looks[..., 0])
+    weights = None if found.weights is None else found.weights[..., 0]
+    return Decoded(found.symbols[..., 0], found.scores[:, 0], weights)
 
 
-def cases(draw, S=4, T=5, N=2, V=5, K=6, D=3, A=4, half=3):
+def nothing(params, source, mask, *, steps, width):
+    symbols, weights = np.zeros((steps, 0, width), int), np.zeros((steps, len(source), 0, width))
+    return Beam(symbols, np.zeros((0, width)), weights if params.decoder.attention else None)
+
+
+def cases(draw, S=4, T=5, N=3, V=7, K=6, D=2, A=8, half=5):
     ends = {"bos": K - 1, "eos": min(2, K - 1)} if K > 3 else {}
     for context in decoder.CONTEXTS:
         params = seq2seq.weights(draw, context, V, K, D, A, half)
@@ -109,6 +115,8 @@ def nasty(draw):
     args = (params, source, mask & ~mask)
     static = {"steps": 4, "width": 3}
     yield Case("beam_search", args, beam, static, name="of padding alone", **options)
+    empty = (params, source[:, :0], mask[:, :0])
+    yield Case("beam_search", empty, nothing, static, name="no sequences", **options)
     yield Case("beam_search", (params, source, mask), beam, {"steps": 1, "width": 6}, name="one step", **options)
     sure = params._replace(decoder=params.decoder._replace(W_o=30 * params.decoder.W_o))
     yield Case("beam_search", (sure, source, mask), beam, static, name="large logits", **options)
@@ -147,7 +155,7 @@ MUTANTS = [
            "The states stay where they were while the hypotheses move: each goes on from another one's state."),
     Mutant("[*(x[rows] for x in symbols), y.reshape(-1)]", "[*symbols, y.reshape(-1)]",
            "The past is not moved with its hypothesis: sequences are patched together from several."),
-    Mutant("[x[:, rows] for x in (*looks, look)]", "[*(x[:, rows] for x in looks), look]",
+    Mutant("[x[:, rows] for x in (*all_weights, weights)]", "[*(x[:, rows] for x in all_weights), weights]",
            "The newest weights of attention are the parent's, and have to be moved to its children."),
     Mutant("done = take(done, parent) | (y == eos)", "done = done | (y == eos)",
            "Whether a hypothesis has ended is not moved with it."),

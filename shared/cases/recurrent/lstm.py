@@ -3,14 +3,14 @@ TensorFlow and ONNX's reference evaluator as second opinions."""
 
 import numpy as np
 
-from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams, LSTMState
+from numpy_impl.recurrent.lstm import LSTMParams, LSTMState
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import _oracles
 from shared.cases.recurrent._oracles import glorot, some_mask
 from shared.differences import RUN
 
-SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
+SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1}
 
 
 def torch_lstm(params, xs, state, mask=None):
@@ -19,20 +19,6 @@ def torch_lstm(params, xs, state, mask=None):
     given = state.h[None], state.c[None]
     hs, (h, c) = _oracles.torch_layer("LSTM", params, (params.b, 0 * params.b), xs, given)
     return hs, type(state)(h[0], c[0])
-
-
-def torch_classifier(params, xs):
-    import torch.nn.functional as F
-
-    zeros = xs.new_zeros(xs.shape[1], params.W_y.shape[0])
-    hs, _ = torch_lstm(params.lstm, xs, LSTMState(zeros, zeros))
-    return F.linear(hs[-1], params.W_y.T, params.b_y)
-
-
-def torch_loss(params, xs, labels):
-    import torch.nn.functional as F
-
-    return F.cross_entropy(torch_classifier(params, xs), labels)
 
 
 def keras_lstm(params, xs, state):
@@ -72,28 +58,17 @@ def initial(rng, D, H, dtype):
     return LSTMParams(W_x=glorot(generator, D, 4 * H), W_h=glorot(generator, H, 4 * H), b=b.reshape(-1))
 
 
-def initial_classifier(rng, D, H, K, dtype):
-    generator = np.random.default_rng(rng.seed)
-    W_x, W_h, V = glorot(generator, D, 4 * H), glorot(generator, H, 4 * H), glorot(generator, H, K)
-    return LSTMClassifierParams(initial(rng, D, H, dtype)._replace(W_x=W_x, W_h=W_h), V, np.zeros(K))
-
-
 def weights(draw, D, H):
     return LSTMParams(W_x=draw(D, 4 * H), W_h=draw(H, 4 * H), b=draw(4 * H))
 
 
-def cases(draw, T=4, N=2, D=3, H=5, K=6):
+def cases(draw, T=4, N=3, D=2, H=5):
     params, state = weights(draw, D, H), LSTMState(h=draw(N, H), c=draw(N, H))
     second = {"keras": keras_lstm, "onnx": onnx_lstm}
     yield Case("lstm", (params, draw(T, N, D), state), torch_lstm, tolerance=RUN, second=second)
     args = (params, draw(T, N, D), state, some_mask(T, N))
     yield Case("lstm", args, torch_lstm, tolerance=RUN, name="unequal lengths")
-    classifier = LSTMClassifierParams(weights(draw, D, H), W_y=draw(H, K), b_y=draw(K))
-    yield Case("lstm_classifier", (classifier, draw(T, N, D)), torch_classifier, tolerance=RUN)
-    args = (classifier, draw(T, N, D), draw.integers(K, N))
-    yield Case("lstm_classifier_loss", args, torch_loss, tolerance=RUN)
     yield Case("lstm_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
-    yield Case("lstm_classifier_init", (Seed(6), D, H, K), initial_classifier, {"dtype": "float64"}, grad=False)
 
 
 def split(module, *args):
@@ -145,10 +120,6 @@ def bad(draw):
     yield Bad("lstm", (params, xs, draw(2, 5)), r"state is a .*, expected LSTMState\(h, c\)")
     yield Bad("lstm", (params, xs, state, np.ones((2, 4), bool)), r"mask has shape \(2, 4\), expected .* T = 4")
     yield Bad("lstm", (params, xs, state, np.ones((4, 2))), "mask has dtype float64, expected bool values")
-    classifier = LSTMClassifierParams(params, W_y=draw(5, 6), b_y=draw(6))
-    yield Bad("lstm_classifier_loss", (classifier, xs, np.array([0, 6])), r"labels holds 6 at \[1\]")
-    yield Bad("lstm_classifier_loss", (classifier, draw(4, 0, 3), np.zeros(0, int)), "N at least 1")
-    yield Bad("lstm_classifier", (classifier._replace(W_y=draw(4, 6)), xs), r"params.W_y has shape \(4, 6\)")
 
 
 MUTANTS = [
@@ -163,47 +134,48 @@ MUTANTS = [
     Mutant("c = f * state.c + i * g", "c = i * state.c + f * g", "Input and forget gate trade places."),
     Mutant("c = f * state.c + i * g", "c = f * state.c + (1 - f) * g", "The coupled gates of the CIFG variant."),
     Mutant("c = f * state.c + i * g", "c = state.c + i * g", "The LSTM of 1997, without a forget gate."),
-    Mutant("return LSTMState(o * tanh_c, c)", "return LSTMState(o * c, c)", "The tanh on the way out left out."),
+    Mutant("h = o * tanh_c  # (5)", "h = o * c", "The tanh on the way out left out."),
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1) + 2 * params.b",
            "The bias counted twice: PyTorch stores two biases, and both were loaded with the sum."),
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1)", "No bias at all."),
-    Mutant("_cell(params.W_h, z, state)", "_cell(params.W_h, z, LSTMState(0 * state.h, 0 * state.c))",
+    Mutant("_cell(params.W_h, z_x, state)", "_cell(params.W_h, z_x, LSTMState(0 * state.h, 0 * state.c))",
            "The state is never carried on: every step starts from the beginning."),
-    Mutant("hs.append(h)", "hs.append(new.c)", "The cell state given out in place of the output."),
-    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_h * o * (1 - tanh_c * tanh_c)",
+    Mutant("hs.append(state.h)", "hs.append(state.c)", "The cell state given out in place of the output."),
+    Mutant("d_h * o * (1 - tanh_c * tanh_c) + later", "d_h * o * (1 - tanh_c * tanh_c)",
            "The gradient that comes through the cell state from later steps is lost: no long memory can be learned."),
-    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_c + d_h * o", "tanh has a derivative: 1 - tanh²."),
-    Mutant("d_c + d_h * o * (1 - tanh_c * tanh_c)", "d_c + d_h * (1 - tanh_c * tanh_c)",
+    Mutant("d_h * o * (1 - tanh_c * tanh_c) + later", "d_h * o + later", "tanh has a derivative: 1 - tanh²."),
+    Mutant("d_h * o * (1 - tanh_c * tanh_c) + later", "d_h * (1 - tanh_c * tanh_c) + later",
            "The output gate stands between h and c, in the gradient too."),
     Mutant("d_c * state.c, d_c * i", "d_c * f, d_c * i",
            "The forget gate's gradient is the old cell state, not the gate."),
     Mutant("d_g * (1 - g * g)", "d_g * g * (1 - g)",
            "The candidate is a tanh: its derivative is 1 - g², not g (1 - g)."),
-    Mutant("LSTMState(h=d_z @ W_h.T, c=d_c * f)", "LSTMState(h=d_z @ W_h.T, c=d_c)",
+    Mutant("LSTMState(d_z @ W_h.T, d_c * f)", "LSTMState(d_z @ W_h.T, d_c)",
            "What was forgotten cannot carry a gradient: the factor f is missing."),
-    Mutant("LSTMState(h=d_z @ W_h.T, c=d_c * f)", "LSTMState(h=0 * d_z @ W_h.T, c=d_c * f)",
+    Mutant("LSTMState(d_z @ W_h.T, d_c * f)", "LSTMState(0 * d_z @ W_h.T, d_c * f)",
            "Backpropagation through time cut at h: only the cell state carries gradients back."),
-    Mutant("d_hs[t] + d_state.h, d_state.c", "d_hs[t], d_state.c",
+    Mutant("from_outputs[t] + back.h)", "from_outputs[t])",
            "Outputs feed the next step as well: its gradient has to be added."),
-    Mutant("np.stack([state.h for state, *_ in caches])  # h_{t-1}",
-           "np.concatenate([[state.h for state, *_ in caches][1:], [0 * caches[0][0].h]])",
+    Mutant("np.stack([cell.state.h for cell in cells])",
+           "np.stack([*(cell.state.h for cell in cells[1:]), 0 * cells[0].state.h])",
            "W_h's gradient paired with h_t instead of h_{t-1}: off by one step."),
-    Mutant("b=np.sum(d_zs, axis=(0, 1))", "b=np.sum(d_zs[-1], axis=0)",
+    Mutant("row_sum(d_zs)", "row_sum(d_zs[-1])",
            "The bias acts at every step, not only the last."),
     Mutant("np.concatenate([zeros, ones, zeros, zeros])", "np.concatenate([ones, zeros, zeros, zeros])",
            "The 1 of the forget bias in the input gate's block."),
-    Mutant("d_outputs = np.zeros_like(hs), LSTMState(h=d_h,", "d_outputs = np.zeros_like(hs) + d_h, LSTMState(h=d_h,",
-           "The classifier reads the last output only: the others get no gradient from it."),
-    Mutant("np.where(valid, new.c, old.c)", "new.c",
+    Mutant("masked_state(mask, t, c, state.c)", "c",
            "The mask holds h alone: padding goes on changing the cell state."),
-    Mutant("np.where(valid, new.h, old.h)", "np.where(valid, new.h, 0)",
+    Mutant("masked_state(mask, t, h, state.h)", "masked_state(mask, t, h, 0)",
            "h is not carried over padding: the last state of a short sequence is zero."),
-    Mutant("return np.where(valid, h, 0), LSTMState(h, c)", "return h, LSTMState(h, c)",
+    Mutant("masked_outputs(mask, np.stack(hs))", "np.stack(hs)",
            "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
-    Mutant("_masked(mask[t, :, None], new, state)", "_masked(mask[0, :, None], new, state)",
+    Mutant("masked_state(mask, t, h, state.h), masked_state(mask, t, c",
+           "masked_state(mask, 0, h, state.h), masked_state(mask, 0, c",
            "The first step's mask for every step: the mask read along the wrong axis."),
-    Mutant("h=np.where(valid, d_new.h, 0)", "h=d_new.h",
+    Mutant("from_outputs = masked_outputs(mask, d_hs)", "from_outputs = d_hs",
            "A padded output is the constant zero: what comes from above at it must not go back."),
-    Mutant("c=np.where(valid, 0, d_state.c)", "c=0 * d_state.c",
+    Mutant("back.c + past_c", "back.c",
            "The cell state's gradient is not carried back over padding: short sequences lose their memory."),
+    Mutant("row_sum(d_zs)", "np.sum(d_zs, axis=0)[0]",
+           "The bias's gradient summed over the steps, but not over the sequences."),
 ]  # fmt: skip

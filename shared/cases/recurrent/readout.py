@@ -17,7 +17,7 @@ def torch_readout(params, xs, states, mask=None):
     import torch.nn.functional as F
 
     hs, lasts = stacked.torch_cells(params.layers, xs, states, mask)
-    return F.linear(hs, params.W_y.T, params.b_y), lasts
+    return F.linear(hs, params.W_o.T, params.b_o), lasts
 
 
 def torch_last(params, xs, mask=None):
@@ -28,7 +28,7 @@ def torch_last(params, xs, mask=None):
     as_torch = lambda s: type(s)(*map(torch.tensor, s)) if isinstance(s, tuple) else torch.tensor(s)
     _, lasts = stacked.torch_cells(params.layers, xs, tuple(map(as_torch, states)), mask)
     h = lasts[-1][0] if isinstance(lasts[-1], tuple) else lasts[-1]
-    return F.linear(h, params.W_y.T, params.b_y)
+    return F.linear(h, params.W_o.T, params.b_o)
 
 
 def torch_value_loss(params, xs, target):
@@ -57,12 +57,12 @@ def torch_next_loss(params, xs, labels, mask):
 
 
 def initial(rng, layers, K, dtype):
-    W_y = glorot(np.random.default_rng(rng.seed), len(layers[-1].W_h), K)
-    return ReadoutParams(layers, W_y, np.zeros(K))
+    W_o = glorot(np.random.default_rng(rng.seed), len(layers[-1].W_h), K)
+    return ReadoutParams(layers, W_o, np.zeros(K))
 
 
 def weights(draw, D, K, *layers):
-    return ReadoutParams(stacked.weights(draw, D, *layers), W_y=draw(layers[-1][1], K), b_y=draw(K))
+    return ReadoutParams(stacked.weights(draw, D, *layers), W_o=draw(layers[-1][1], K), b_o=draw(K))
 
 
 def cases(draw, T=4, N=2, D=3, H=5, K=6):
@@ -90,7 +90,7 @@ def nasty(draw):
         args = (params, scale * draw(T, N, D), draw.integers(K, T, N), mask)
         yield Case("readout_next_loss", args, torch_next_loss, tolerance=RUN, name=name)
     params, xs, labels = weights(draw, 3, 4, (lstm, 5)), draw(6, 3, 3), draw.integers(4, 6, 3)
-    huge = params._replace(W_y=1e4 * params.W_y)
+    huge = params._replace(W_o=1e4 * params.W_o)
     mask = np.ones((6, 3), bool)
     mask[:, 1], mask[2:, 2] = False, False  # nothing but padding; padding behind
     yield Case("readout_next_loss", (huge, xs, labels, mask), torch_next_loss, tolerance=RUN, name="huge logits")
@@ -104,12 +104,12 @@ def bad(draw):
     states, labels = (draw(2, 5),), draw.integers(4, 4, 2)
     yield Bad("readout", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad(
-        "readout", (params._replace(W_y=draw(5, 3)), xs, states), r"params.b_y has shape \(4,\), expected .* K = 3"
+        "readout", (params._replace(W_o=draw(5, 3)), xs, states), r"params.b_o has shape \(4,\), expected .* K = 3"
     )
     yield Bad("readout", (params, draw(4, 2, 7), states), r"params\[0\].W_x has shape \(3, 15\), expected 7 rows")
-    wrong = params._replace(W_y=draw(6, 4))
-    yield Bad("readout", (wrong, xs, states), r"params.W_y has shape \(6, 4\), expected 5 rows, as params.layers")
-    yield Bad("readout_last", (wrong, xs), r"params.W_y has shape \(6, 4\), expected 5 rows, as params.layers")
+    wrong = params._replace(W_o=draw(6, 4))
+    yield Bad("readout", (wrong, xs, states), r"params.W_o has shape \(6, 4\), expected 5 rows, as params.layers")
+    yield Bad("readout_last", (wrong, xs), r"params.W_o has shape \(6, 4\), expected 5 rows, as params.layers")
     yield Bad("readout_last", (params, xs, mask.T), r"mask has shape \(2, 4\), expected .* T = 4")
     yield Bad("readout_value_loss", (params, xs, draw(2, 3)), r"target has shape \(2, 3\), expected .* K = 4")
     yield Bad("readout_value_loss", (params, draw(4, 0, 3), draw(0, 4)), "N at least 1")
@@ -127,8 +127,8 @@ MUTANTS = [
            "The last output in place of the last state: zero for every sequence that is padded."),
     Mutant("    h = _output(lasts[-1])", "    h = np.sum(hs, axis=0)",
            "The sum of all outputs in place of the last one."),
-    Mutant("ys = np.tensordot(hs, params.W_y, 1) + params.b_y", "ys = np.tensordot(hs, params.W_y, 1)", "No bias."),
-    Mutant("h @ params.W_y + params.b_y", "h @ params.W_y", "No bias at the last step."),
+    Mutant("ys = np.tensordot(hs, params.W_o, 1) + params.b_o", "ys = np.tensordot(hs, params.W_o, 1)", "No bias."),
+    Mutant("h @ params.W_o + params.b_o", "h @ params.W_o", "No bias at the last step."),
     Mutant("weights = mask.reshape(-1) /", "weights = np.ones(mask.size, ys.dtype) /",
            "Padding counted in the loss: the net learns to predict padding."),
     Mutant("np.maximum(np.sum(mask), 1).astype(ys.dtype)", "ys.dtype.type(mask.size)",
@@ -147,5 +147,5 @@ MUTANTS = [
            "The last state alone is read: the outputs get no gradient from it."),
     Mutant("*below, top = (_zeros(last) for last in lasts)", "*below, top = lasts",
            "States in place of their gradients: what is not read has the gradient 0."),
-    Mutant("_rows(hs).T @ _rows(d_ys)", "hs[-1].T @ d_ys[-1]", "W_y acts at every step, not only the last."),
+    Mutant("_rows(hs).T @ _rows(d_ys)", "hs[-1].T @ d_ys[-1]", "W_o acts at every step, not only the last."),
 ]  # fmt: skip

@@ -4,7 +4,8 @@ import numpy as np
 
 from numpy_impl.intro.linear_regression import LinearRegressionParams
 from numpy_impl.intro.mlp import MLPLayer
-from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams
+from numpy_impl.recurrent.lstm import LSTMParams
+from numpy_impl.recurrent.readout import ReadoutParams
 from shared.cases import Bad, Case, Mutant
 
 SMALLEST = {"N": 0, "D": 1, "H": 1}
@@ -16,7 +17,8 @@ def of_mlp(params):
 
 
 def of_lstm(params):
-    return [params.lstm.W_x, params.lstm.W_h, params.W_y]
+    (layer,) = params.layers
+    return [layer.W_x, layer.W_h, params.W_o]
 
 
 def of_dict(params):
@@ -49,7 +51,7 @@ def trees(draw, D, H):
     """(name, tree, its weights): the ways a model of ours keeps its parameters."""
     yield "mlp", (MLPLayer(draw(D, H), draw(H)), MLPLayer(draw(H, D), draw(D))), of_mlp
     lstm = LSTMParams(W_x=draw(D, 4 * H), W_h=draw(H, 4 * H), b=draw(4 * H))
-    yield "lstm", LSTMClassifierParams(lstm, W_y=draw(H, D), b_y=draw(D)), of_lstm
+    yield "lstm", ReadoutParams((lstm,), W_o=draw(H, D), b_o=draw(D)), of_lstm
     heads, body = [draw(D), draw(H)], {"W1": draw(D, H), "b1": draw(H), "beta": draw(H), "gamma": draw(H)}
     yield "dict", {"b_W": draw(D), "w": draw(H), "W_heads": heads, "body": body}, of_dict
 

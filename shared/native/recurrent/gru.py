@@ -91,12 +91,15 @@ def run_keras(function, model, xs, state):
     return keras.ops.transpose(hs, (1, 0, 2)), h
 
 
+def onnx_weights(params):
+    weights = {"W": _swapped(params.W_x).T[None], "R": _swapped(params.W_h).T[None]}
+    return weights | {"B": np.concatenate([_swapped(b) for b in _two_biases(params)])[None]}
+
+
 def to_onnx(params, *, reset_after=True):
     """xs (T, N, D), h (N, H) to hs (T, N, H), h_T."""
     n_inputs, n_hidden = len(params.W_x), len(params.W_h)
-    weights = {"W": _swapped(params.W_x).T[None], "R": _swapped(params.W_h).T[None]}
-    weights |= {"B": np.concatenate([_swapped(b) for b in _two_biases(params)])[None]}
-    weights |= {"first": np.array([0]), "one": np.array([1])}
+    weights = onnx_weights(params) | {"first": np.array([0]), "one": np.array([1])}
     options = {"hidden_size": n_hidden, "linear_before_reset": int(reset_after)}
     nodes = [
         ("Unsqueeze", "h first", "h_0"),

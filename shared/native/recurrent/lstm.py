@@ -9,34 +9,25 @@
     h, c (N, H)        (1, N, H)                         (N, H)                      (1, N, H)
 
 From torch, b is the sum of both biases. Each of the two then has the gradient of b: trained by gradient descent they
-move twice as fast as ours. The classifier has `output` as a second layer, torch.nn.Linear or Dense, on the last h.
+move twice as fast as ours. With an output layer on its last h it goes over as recurrent/readout.
 """
 
 import numpy as np
 
-from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams, LSTMState
+from numpy_impl.recurrent.lstm import LSTMParams, LSTMState
 from shared.native import arrays, check, listed, loaded, onnx_model, take
 
-KINDS = {"lstm": LSTMParams, "lstm_classifier": LSTMClassifierParams}
+KINDS = {"lstm": LSTMParams}
 NAMES = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
 
 
 def to_torch_weights(params):
-    if isinstance(params, LSTMClassifierParams):
-        lstm = {f"lstm.{name}": x for name, x in to_torch_weights(params.lstm).items()}
-        return lstm | {"output.weight": params.W_y.T, "output.bias": params.b_y}
     return dict(zip(NAMES, (params.W_x.T, params.W_h.T, params.b, np.zeros_like(params.b)), strict=True))
 
 
 def from_torch(source):
-    weights = arrays(source)
-    if not any(name.startswith("lstm.") for name in weights):
-        W_x, W_h, b_x, b_h = take(weights, *NAMES)
-        return check(LSTMParams(W_x.T, W_h.T, b_x + b_h), LSTMParams)
-    names = [f"lstm.{name}" for name in NAMES]
-    *lstm, W_y, b_y = take(weights, *names, "output.weight", "output.bias")
-    lstm = from_torch(dict(zip(NAMES, lstm, strict=True)))
-    return check(LSTMClassifierParams(lstm, W_y.T, b_y), LSTMClassifierParams)
+    W_x, W_h, b_x, b_h = take(arrays(source), *NAMES)
+    return check(LSTMParams(W_x.T, W_h.T, b_x + b_h), LSTMParams)
 
 
 def gradients_from_torch(gradients):
@@ -45,93 +36,63 @@ def gradients_from_torch(gradients):
 
 
 def to_torch(params):
-    """A torch.nn.LSTM; for the classifier a ModuleDict of `lstm` and `output`."""
     import torch
 
-    lstm = params.lstm if isinstance(params, LSTMClassifierParams) else params
-    module = torch.nn.LSTM(len(lstm.W_x), len(lstm.W_h))
-    if isinstance(params, LSTMClassifierParams):
-        module = torch.nn.ModuleDict({"lstm": module, "output": torch.nn.Linear(*params.W_y.shape)})
-    return loaded(module, to_torch_weights(params))
+    return loaded(torch.nn.LSTM(len(params.W_x), len(params.W_h)), to_torch_weights(params))
 
 
-def run_torch(function, module, xs, state=None):
-    if function == "lstm_classifier":
-        return module["output"](module["lstm"](xs)[0][-1])
+def run_torch(function, module, xs, state):
     hs, (h, c) = module(xs, (state.h[None], state.c[None]))
     return hs, LSTMState(h[0], c[0])
 
 
 def to_keras_weights(params):
-    if isinstance(params, LSTMClassifierParams):
-        return [*params.lstm, params.W_y, params.b_y]
     return list(params)
 
 
 def from_keras(source):
-    weights = listed(source)
-    if len(weights) == 3:
-        return check(LSTMParams(*weights), LSTMParams)
-    *lstm, W_y, b_y = listed(weights, 5)
-    return check(LSTMClassifierParams(LSTMParams(*lstm), W_y, b_y), LSTMClassifierParams)
+    return check(LSTMParams(*listed(source, 3)), LSTMParams)
 
 
 def to_keras(params):
-    """A model of (xs, h, c) that gives (hs, h, c); for the classifier, of xs that gives the logits. Batch first."""
+    """A model of (xs, h, c) that gives (hs, h, c). Batch first."""
     import keras
 
-    lstm = params.lstm if isinstance(params, LSTMClassifierParams) else params
-    n_inputs, n_hidden, dtype = len(lstm.W_x), len(lstm.W_h), str(lstm.W_x.dtype)
+    n_inputs, n_hidden, dtype = len(params.W_x), len(params.W_h), str(params.W_x.dtype)
     xs = keras.Input((None, n_inputs), dtype=dtype)
-    if isinstance(params, LSTMClassifierParams):
-        h = keras.layers.LSTM(n_hidden, dtype=dtype)(xs)
-        model = keras.Model(xs, keras.layers.Dense(len(params.b_y), dtype=dtype)(h))
-    else:
-        state = [keras.Input((n_hidden,), dtype=dtype) for _ in "hc"]
-        layer = keras.layers.LSTM(n_hidden, return_sequences=True, return_state=True, dtype=dtype)
-        model = keras.Model([xs, *state], layer(xs, initial_state=state))
+    state = [keras.Input((n_hidden,), dtype=dtype) for _ in "hc"]
+    layer = keras.layers.LSTM(n_hidden, return_sequences=True, return_state=True, dtype=dtype)
+    model = keras.Model([xs, *state], layer(xs, initial_state=state))
     model.set_weights(to_keras_weights(params))
     return model
 
 
-def run_keras(function, model, xs, state=None):
+def run_keras(function, model, xs, state):
     import keras
 
-    batch_first = keras.ops.transpose(xs, (1, 0, 2))
-    if function == "lstm_classifier":
-        return model(batch_first)
-    hs, h, c = model([batch_first, *state])
+    hs, h, c = model([keras.ops.transpose(xs, (1, 0, 2)), *state])
     return keras.ops.transpose(hs, (1, 0, 2)), LSTMState(h, c)
 
 
+def onnx_weights(params):
+    b = _reordered(params.b)
+    weights = {"W": _reordered(params.W_x).T[None], "R": _reordered(params.W_h).T[None]}
+    return weights | {"B": np.concatenate([b, 0 * b])[None]}
+
+
 def to_onnx(params):
-    """xs (T, N, D), h, c (N, H) to hs (T, N, H), h_T, c_T; for the classifier, xs to logits (N, K)."""
-    lstm = params.lstm if isinstance(params, LSTMClassifierParams) else params
-    n_inputs, n_hidden, b = len(lstm.W_x), len(lstm.W_h), _reordered(lstm.b)
-    weights = {"W": _reordered(lstm.W_x).T[None], "R": _reordered(lstm.W_h).T[None]}
-    weights |= {"B": np.concatenate([b, 0 * b])[None], "first": np.array([0])}
-    inputs, size = {"xs": ["T", "N", n_inputs]}, {"hidden_size": n_hidden}
-    if isinstance(params, LSTMClassifierParams):
-        nodes = [
-            ("LSTM", "xs W R B", "Y Y_h Y_c", size),
-            ("Squeeze", "Y_h first", "h"),
-            ("Gemm", "h W_y b_y", "logits"),
-        ]
-        weights |= {"W_y": params.W_y, "b_y": params.b_y}
-        return onnx_model(nodes, weights, inputs, {"logits": ["N", len(params.b_y)]})
+    """xs (T, N, D), h, c (N, H) to hs (T, N, H), h_T, c_T."""
+    n_inputs, n_hidden = len(params.W_x), len(params.W_h)
+    weights = onnx_weights(params) | {"first": np.array([0]), "one": np.array([1])}
     nodes = [("Unsqueeze", f"{name} first", f"{name}_0") for name in "hc"]
-    weights |= {"one": np.array([1])}
-    nodes.append(("LSTM", "xs W R B - h_0 c_0", "Y Y_h Y_c", size))
+    nodes.append(("LSTM", "xs W R B - h_0 c_0", "Y Y_h Y_c", {"hidden_size": n_hidden}))
     nodes += [("Squeeze", "Y one", "hs"), ("Squeeze", "Y_h first", "h_T"), ("Squeeze", "Y_c first", "c_T")]
-    inputs |= {"h": ["N", n_hidden], "c": ["N", n_hidden]}
-    return onnx_model(
-        nodes, weights, inputs, {"hs": ["T", "N", n_hidden], "h_T": ["N", n_hidden], "c_T": ["N", n_hidden]}
-    )
+    inputs = {"xs": ["T", "N", n_inputs], "h": ["N", n_hidden], "c": ["N", n_hidden]}
+    outputs = {"hs": ["T", "N", n_hidden], "h_T": ["N", n_hidden], "c_T": ["N", n_hidden]}
+    return onnx_model(nodes, weights, inputs, outputs)
 
 
-def run_onnx(function, session, xs, state=None):
-    if function == "lstm_classifier":
-        return session.run(None, {"xs": xs})[0]
+def run_onnx(function, session, xs, state):
     hs, h, c = session.run(None, {"xs": xs, "h": state.h, "c": state.c})
     return hs, LSTMState(h, c)
 

@@ -72,11 +72,14 @@ def run_keras(function, model, xs, state):
     return keras.ops.transpose(hs, (1, 0, 2)), h
 
 
+def onnx_weights(params):
+    return {"W": params.W_x.T[None], "R": params.W_h.T[None], "B": np.concatenate([params.b, 0 * params.b])[None]}
+
+
 def to_onnx(params):
     """xs (T, N, D), h (N, H) to hs (T, N, H), h_T."""
     n_inputs, n_hidden = len(params.W_x), len(params.W_h)
-    weights = {"W": params.W_x.T[None], "R": params.W_h.T[None]}
-    weights |= {"B": np.concatenate([params.b, 0 * params.b])[None], "first": np.array([0]), "one": np.array([1])}
+    weights = onnx_weights(params) | {"first": np.array([0]), "one": np.array([1])}
     nodes = [
         ("Unsqueeze", "h first", "h_0"),
         ("RNN", "xs W R B - h_0", "Y Y_h", {"hidden_size": n_hidden}),

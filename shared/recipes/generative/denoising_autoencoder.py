@@ -2,8 +2,8 @@
 digits; one hidden layer of sigmoids, by Adam.
 
 `squared_error` is what the denoising net leaves of a masked test digit against the clean one, summed over its pixels,
-mean over the digits; `plain_squared_error` what the plain one leaves of the same; `untouched` the error of the masked
-digit itself.
+mean over the digits; `plain_squared_error` what the plain one leaves of the same; `masked_squared_error` is the error
+of the masked digit itself, without any network.
 """
 
 from typing import NamedTuple
@@ -78,7 +78,7 @@ def evaluate(run, data, state):
     denoised, plain = (sigmoid(outputs(run, net, trained.params, masked)) for trained in state)
     errors = _images.squared_error(x, denoised), _images.squared_error(x, plain)
     metrics = {"squared_error": errors[0], "plain_squared_error": errors[1]}
-    metrics |= {"untouched": _images.squared_error(x, masked)}
+    metrics |= {"masked_squared_error": _images.squared_error(x, masked)}
     filters = tuple(to_numpy(run.backend, trained.params.encoder[0].W) for trained in state)
     chosen = _images.one_of_each(data.test_labels, 10)
     return metrics, Outcome(chosen, masked[chosen], denoised[chosen], plain[chosen], errors, filters)

@@ -1,8 +1,8 @@
 """A GAN that learns to write MNIST digits; Adam with β₁ = 0.5 for both nets.
 
 Every step takes digits, noise for the discriminator's part and fresh noise for the generator's. The samples in the
-pictures come from one noise throughout; those along the way are kept in the state. `real_told` and `made_told` are
-the shares of test digits and of samples that the discriminator takes for what they are.
+pictures come from one noise throughout; those along the way are kept in the state. The discriminator's accuracies:
+`real_accuracy` is the share of test digits that it takes for real, `fake_accuracy` that of samples it takes for fake.
 """
 
 from typing import Any, NamedTuple
@@ -109,8 +109,8 @@ def evaluate(run, data, state):
     z = generator.standard_normal((len(x), run.budget.noise)).astype(run.dtype)
     made = outputs(run, gan.gan_generate, state.generator.params, z)
     right = {
-        "real_told": outputs(run, gan.gan_discriminate, state.discriminator.params, x) > 0,
-        "made_told": outputs(run, gan.gan_discriminate, state.discriminator.params, made) < 0,
+        "real_accuracy": outputs(run, gan.gan_discriminate, state.discriminator.params, x) > 0,
+        "fake_accuracy": outputs(run, gan.gan_discriminate, state.discriminator.params, made) < 0,
     }
     metrics = {name: float(np.mean(told)) for name, told in right.items()}
     samples = backends.get(run.backend).numpy(state.samples)

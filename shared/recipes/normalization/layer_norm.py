@@ -37,30 +37,30 @@ batch = partial(_digits.batch, arrange=standardised)
 
 
 def init(run, data):
-    norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
-    sizes = data.train_images.shape[2], run.budget.hidden, _digits.CLASSES
-    normalized = norm.layer_norm_lstm_classifier_init(rng(run), *sizes, dtype=run.dtype)
-    plain = lstm.lstm_classifier_init(rng(run), *sizes, dtype=run.dtype)
-    return Both(start(run, normalized, "optimizers/adam"), start(run, plain, "optimizers/adam"))
+    def network(path):
+        generator, name = rng(run), path.rpartition("/")[2]
+        layer_init = getattr(module(run.backend, path), f"{name}_init")
+        layers = (layer_init(generator, data.train_images.shape[2], run.budget.hidden, dtype=run.dtype),)
+        params = readout.readout_init(generator, layers, _digits.CLASSES, dtype=run.dtype)
+        return start(run, params, "optimizers/adam")
+
+    readout = module(run.backend, "recurrent/readout")
+    return Both(network("normalization/layer_norm_lstm"), network("recurrent/lstm"))
 
 
 def step(run):
-    norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
-    with_norm = descent(run, norm.layer_norm_lstm_classifier_loss, "optimizers/adam")
-    without = descent(run, lstm.lstm_classifier_loss, "optimizers/adam")
+    train = descent(run, module(run.backend, "recurrent/readout").readout_label_loss, "optimizers/adam")
 
     def advance(state, *batch):
-        normalized, reported = with_norm(state.normalized, *batch)
-        plain, other = without(state.plain, *batch)
+        normalized, reported = train(state.normalized, *batch)
+        plain, other = train(state.plain, *batch)
         return Both(normalized, plain), {"loss": reported["loss"], "plain_loss": other["loss"]}
 
     return advance
 
 
 def evaluate(run, data, state):
-    norm, lstm = module(run.backend, "normalization/layer_norm_lstm"), module(run.backend, "recurrent/lstm")
-    normalized = norm.layer_norm_lstm_classifier, state.normalized.params
-    plain = lstm.lstm_classifier, state.plain.params
-    metrics, outcome = _digits.evaluate(run, data, *normalized, arrange=standardised)
-    other, _ = _digits.evaluate(run, data, *plain, arrange=standardised)
+    last = module(run.backend, "recurrent/readout").readout_last
+    metrics, outcome = _digits.evaluate(run, data, last, state.normalized.params, arrange=standardised)
+    other, _ = _digits.evaluate(run, data, last, state.plain.params, arrange=standardised)
     return metrics | {f"plain_{name}": value for name, value in other.items()}, outcome

@@ -60,7 +60,7 @@ class Guess(NamedTuple):
 
     word: str
     ways: list[tuple[str, float]]  # phonemes with blanks between them and their log p, best first
-    look: np.ndarray | None  # (phonemes, letters), where attention was as each phoneme of the best was written
+    weights: np.ndarray | None  # (phonemes, letters), of attention, as each phoneme of the best was written
 
     @property
     def sounds(self) -> str:
@@ -138,8 +138,8 @@ def guesses(run: Run, params, words: list[str]) -> list[Guess]:
         for n, word in enumerate(chunk):
             ends = [_end(beam.symbols[:, n, b]) for b in range(run.budget.width)]
             ways = [" ".join(SYMBOLS[k] for k in beam.symbols[:end, n, b]) for b, end in enumerate(ends)]
-            look = None if beam.looks is None else beam.looks[: ends[0], : len(word), n, 0]
-            found[word] = Guess(word, list(zip(ways, beam.scores[n].tolist(), strict=True)), look)
+            weights = None if beam.weights is None else beam.weights[: ends[0], : len(word), n, 0]
+            found[word] = Guess(word, list(zip(ways, beam.scores[n].tolist(), strict=True)), weights)
     return [found[word] for word in words]
 
 
@@ -176,7 +176,7 @@ def evaluate(run: Run, data: Task, state) -> tuple[dict[str, float], Outcome]:
 
 
 def say(run: Run, data: Task, state, text: str) -> str:
-    """How the model would speak a word, where it looked, and what the dictionary lists."""
+    """How the model would speak a word, which letters it attended to, and what the dictionary lists."""
     word = text.strip().lower()
     unknown = [letter for letter in word if letter not in LETTERS]
     if not word or unknown:
@@ -193,10 +193,10 @@ def say(run: Run, data: Task, state, text: str) -> str:
 
 def _sketch(guess: Guess) -> list[str]:
     """Attention in letters and blocks: a line for each phoneme, a column for each letter."""
-    if guess.look is None or not guess.sounds:
+    if guess.weights is None or not guess.sounds:
         return []
     shade = lambda weight: SHADES[min(int(weight * len(SHADES)), len(SHADES) - 1)]
-    rows = zip(guess.sounds.split(), guess.look, strict=True)
+    rows = zip(guess.sounds.split(), guess.weights, strict=True)
     lines = [f"    {sound:<3}" + "".join(f" {2 * shade(weight)}" for weight in row) for sound, row in rows]
     return ["", "       " + "".join(f" {letter} " for letter in guess.word), *lines]
 
@@ -206,18 +206,18 @@ def _sketch(guess: Guess) -> list[str]:
 
 def pictures(data: Task, outcome: Outcome, folder: Path) -> list[Path]:
     files = [draw.save(words_figure(outcome), folder / "words.png")]
-    if outcome.shown[0].look is not None:
+    if outcome.shown[0].weights is not None:
         files.insert(0, draw.save(attention_figure(outcome.shown), folder / "attention.png"))
     return files
 
 
 def attention_figure(shown: list[Guess]) -> Figure:
-    """Where attention looks as each phoneme is written."""
+    """Which letters have weight as each phoneme is written."""
     figure = Figure(figsize=(11, 7.2), layout="constrained")
-    figure.suptitle("Where attention looks: letters read, from left to right; phonemes written, from top to bottom")
+    figure.suptitle("Attention weights: letters read, from left to right; phonemes written, from top to bottom")
     for axes, guess in zip(figure.subplots(2, 3).flat, shown, strict=True):
         if guess.sounds:
-            image = axes.imshow(guess.look, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            image = axes.imshow(guess.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         sounds = guess.sounds.split()
         axes.set_xticks(range(len(guess.word)), guess.word, fontsize=11)
         axes.set_yticks(range(len(sounds)), sounds, fontsize=9)

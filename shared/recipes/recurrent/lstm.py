@@ -17,15 +17,16 @@ batch = partial(_digits.batch, arrange=rows_in_time)
 
 
 def init(run, data):
-    lstm, width = module(run.backend, "recurrent/lstm"), data.train_images.shape[2]
-    params = lstm.lstm_classifier_init(rng(run), width, run.budget.hidden, _digits.CLASSES, dtype=run.dtype)
-    return start(run, params, "optimizers/adam")
+    generator, width = rng(run), data.train_images.shape[2]
+    layers = (module(run.backend, "recurrent/lstm").lstm_init(generator, width, run.budget.hidden, dtype=run.dtype),)
+    readout_init = module(run.backend, "recurrent/readout").readout_init
+    return start(run, readout_init(generator, layers, _digits.CLASSES, dtype=run.dtype), "optimizers/adam")
 
 
 def step(run):
-    return descent(run, module(run.backend, "recurrent/lstm").lstm_classifier_loss, "optimizers/adam")
+    return descent(run, module(run.backend, "recurrent/readout").readout_label_loss, "optimizers/adam")
 
 
 def evaluate(run, data, state):
-    classifier = module(run.backend, "recurrent/lstm").lstm_classifier
-    return _digits.evaluate(run, data, classifier, state.params, arrange=rows_in_time)
+    last = module(run.backend, "recurrent/readout").readout_last
+    return _digits.evaluate(run, data, last, state.params, arrange=rows_in_time)

@@ -1,27 +1,49 @@
-"""Long short-term memory (LSTM), and a classifier of sequences on top of it.
+"""Long short-term memory (LSTM).
 
-    z_t     = x_t W_x + h_{t-1} W_h + b         (1)   blocks i | f | g | o, each (N, H)
+Idea: A cell state c runs beside the output h; gates decide what is erased from it, written to it and shown of it.
+    From step to step c is only multiplied by the forget gate and added to, so where this gate is open, a gradient
+    passes hundreds of steps and neither vanishes nor explodes.
+
+    z = x_t W_x + state.h W_h + b               (1)   blocks i | f | g | o, each (N, H); state is state_{t-1}
     i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
-    g       = tanh(z_g)                         (3)   candidate
-    c_t     = f ⊙ c_{t-1} + i ⊙ g               (4)   cell state
-    h_t     = o ⊙ tanh(c_t)                     (5)   output
-    h_t     = h_{t-1}, c_t = c_{t-1}, output 0  (6)   at the steps where a mask is False
-    logits  = h_T W_y + b_y                     (7)   the classifier, on the last output
-    loss    = -1/N Σ_n log softmax(logits_n)_label(n)    (8)
+    g = tanh(z_g)                               (3)   candidate
+    c = f ⊙ state.c + i ⊙ g                     (4)   cell state
+    h = o ⊙ tanh(c)                             (5)
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)   m_t is 1 where a step counts, 0 where the mask is False
+    hs_t = m_t ⊙ state_t.h                      (6)
 
-Shapes: xs (T, N, D), time first; h and c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); mask (T, N), True at the
-    steps that count; outputs hs (T, N, H) and the last state; W_y (H, K), b_y (K,), labels (N,) integers from 0 to
-    K-1.
+Gradients:
+    d_h = m_t ⊙ (d_hs_t + back_t.h)                      through (6)   back_t: what later steps give to state_t
+    d_c = d_h ⊙ o ⊙ (1 - tanh² c) + m_t ⊙ back_t.c       through (5) (6)
+    d_o = d_h ⊙ tanh(c)                                  through (5)
+    d_i, d_f, d_g = d_c ⊙ g, d_c ⊙ state.c, d_c ⊙ i      through (4)
+    d_z = [d_i ⊙ i ⊙ (1 - i), d_f ⊙ f ⊙ (1 - f), d_g ⊙ (1 - g²), d_o ⊙ o ⊙ (1 - o)]   through (2) (3)
+    d_state = back_0, where back_{t-1} = (d_z W_hᵀ, f ⊙ d_c) + (1 - m_t) ⊙ back_t     through (1) (4) (6)
+    d_W_x = Σ_t x_tᵀ d_z_t                               through (1)
+    d_W_h = Σ_t state_{t-1}.hᵀ d_z_t                     through (1)
+    d_b = Σ_t Σ_n d_z_tn                                 through (1)
+    d_xs_t = d_z_t W_xᵀ                                  through (1)
 
-Units: the loss is in nats per sequence.
+Shapes: xs (T, N, D), time first; state.h and state.c (N, H); W_x (D, 4H), W_h (H, 4H), b (4H,); mask (T, N), True at
+    the steps that count; outputs hs (T, N, H) and the last state.
 
-Variant: forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias (PyTorch's two are added up; Keras
-    has the same order and one bias; ONNX has i, o, f, c). A masked step changes nothing and passes no gradient on, as
-    in PyTorch's packed sequences. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, the
-    other biases to 0.
+Units: h lies between -1 and 1; c is not bounded.
 
-Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine, but not for the
-    loss), or if a label is negative or at least K.
+Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step changes nothing,
+    gives the output 0, and passes no gradient to xs or the weights. lstm_init draws Glorot-uniform weights and sets
+    the forget gate's bias to 1, so that at first nothing is forgotten; the other biases are 0.
+
+Differs:
+    torch.nn.LSTM: the same gate order; transposed weights, and two biases, which add up to b; everything is drawn
+        from U(-1/√H, 1/√H), the forget bias too. Packed sequences are its masks.
+    Keras: the same gate order and one bias, and the same forget bias; W_h is drawn orthogonal. A masked step repeats
+        the output before it, unless zero_output_for_mask=True.
+    ONNX: gates in the order i, o, f, c, where c is g; transposed weights, two biases; peepholes P are optional.
+    Hochreiter & Schmidhuber 1997: no forget gate, f = 1.
+
+Relation: a GRU has one gate for keeping and writing, and no state apart from its output. An RNN has no gates.
+
+Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
 Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhuber & Cummins, Neural Computation 12
     (2000), for the forget gate; Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329, for this form; Jozefowicz,
@@ -35,7 +57,7 @@ Reference: Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhu
 # Gradients are taken by the library where Triptych knows how (JAX, MLX, PyTorch, TensorFlow);
 # elsewhere write f_backward beside f, as the NumPy column has it: f(...) -> (outputs, cache) and
 # f_backward(cache, d_outputs) -> d_args.
-# The columns import from their siblings: losses, activations.sigmoid, activations.tanh, initializers.glorot_uniform.
+# The columns import from their siblings: activations.sigmoid, activations.tanh, initializers.glorot_uniform.
 
 from typing import NamedTuple
 
@@ -54,12 +76,6 @@ class LSTMParams(NamedTuple):
 class LSTMState(NamedTuple):
     h: Array  # (N, H)
     c: Array  # (N, H)
-
-
-class LSTMClassifierParams(NamedTuple):
-    lstm: LSTMParams
-    W_y: Array  # (H, K)
-    b_y: Array  # (K,)
 
 
 def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
@@ -81,22 +97,14 @@ def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
     return LSTMState(zeros, zeros)
 
 
-def lstm_classifier_init(
-    rng: Generator, n_inputs: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
-) -> LSTMClassifierParams:
-    return LSTMClassifierParams(
-        lstm=lstm_init(rng, n_inputs, n_hidden, dtype=dtype),
-        W_y=_glorot_uniform(rng, n_hidden, n_classes, dtype),
-        b_y=mx.zeros(n_classes, getattr(mx, dtype)),
-    )
-
-
 def _cell(W_h, z_x, state):
     z = z_x + state.h @ W_h  # (1)
     i, f, g, o = mx.split(z, 4, axis=-1)
     i, f, g, o = sigmoid(i), sigmoid(f), mx.tanh(g), sigmoid(o)  # (2) (3)
     c = f * state.c + i * g  # (4)
-    return LSTMState(o * mx.tanh(c), c)  # (5)
+    tanh_c = mx.tanh(c)  # (5)
+    h = o * tanh_c  # (5)
+    return LSTMState(h, c)
 
 
 def _masked(valid, new, old):
@@ -114,16 +122,3 @@ def lstm(params: LSTMParams, xs: Array, state: LSTMState, mask: Array | None = N
         hs.append(h)
     hs = mx.stack(hs)
     return hs, state
-
-
-def lstm_classifier(params: LSTMClassifierParams, xs: Array) -> Array:
-    # xs (T, N, D), returns (N, K)
-    _, state = lstm(params.lstm, xs, lstm_zero_state(params.lstm, xs.shape[1]))
-    return state.h @ params.W_y + params.b_y  # (7)
-
-
-def lstm_classifier_loss(params: LSTMClassifierParams, xs: Array, labels: Array) -> Array:
-    # xs (T, N, D), labels (N,) integers, returns ()
-    logits = lstm_classifier(params, xs)
-    log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    return -mx.mean(mx.take_along_axis(log_p, labels[:, None], axis=-1))  # (8)

@@ -58,7 +58,7 @@ def batch(run, data, i):
 
 
 def step(run):
-    with_dropout = module(run.backend, "regularization/dropout").dropout_mlp_loss
+    with_dropout = module(run.backend, "regularization/dropout_mlp").dropout_mlp_loss
     plain = descent(run, module(run.backend, "intro/mlp").mlp_loss, "optimizers/adam")
     dropout = descent(run, with_dropout, "optimizers/adam")
 
