@@ -1,8 +1,16 @@
 """Recurrent layers on top of each other, of any cell: rnn, gru or lstm.
 
-    h⁰ = xs                                     (1)
-    x  = d_l ⊙ h^{l-1} / (1 - p)                (2)   dropout between layers, where it is asked for; else x = h^{l-1}
-    h^l, s^l = cell_l(x, s^l)                   (3)   the outputs of layer l and its last state, l = 1 ... L
+Idea: The outputs of one layer are the inputs of the next. So a network that is deep in time becomes deep in space as
+    well, and upper layers may keep what changes slowly.
+
+    x_1 = xs                                              (1)
+    x_l = drops_{l-1} ⊙ hs_{l-1} / (1 - p)                (2)   l = 2 ... L; without dropout x_l = hs_{l-1}
+    hs_l, last_l = cell_l(layer_l, x_l, state_l)          (3)   outputs and last state of layer l = 1 ... L
+
+Gradients:
+    d_layer_l, d_x_l, d_state_l = cell_l_backward(d_hs_l, d_last_l)    through (3)   d_hs_L and all d_last_l are given
+    d_hs_{l-1} = drops_{l-1} ⊙ d_x_l / (1 - p)            through (2)   without dropout d_hs_{l-1} = d_x_l
+    d_xs = d_x_1                                          through (1)
 
 Shapes: params and states, L of each; xs (T, N, D), time first; D of layer l is H of layer l - 1; mask (T, N), True at
     the steps that count; drops, L - 1 of (T, N, H), True where an output is kept; outputs hs (T, N, H) of the last
@@ -10,16 +18,24 @@ Shapes: params and states, L of each; xs (T, N, D), time first; D of layer l is 
 
 Units: as in the cells.
 
-Variant: the mask is that of every layer. Dropout stands between layers, not before the first, behind the last or
-    between steps, as in PyTorch (Keras has it in every layer, on its inputs and on its states); it is drawn by the
-    caller. The layers may be of different kinds and sizes; a GRU's reset gate acts after the matrix product.
+Variant: all layers have the same mask. Dropout stands between layers, not before the first, behind the last or
+    between steps; the caller draws it. The layers may be of different kinds and sizes; a GRU's reset gate acts after
+    the matrix product.
 
-Raises: ValueError if there is no layer, if there are not as many states as layers or not one set of drops less, or if
-    sizes or dtypes disagree.
+Differs:
+    torch.nn.RNN, GRU, LSTM: num_layers layers of one kind and size, in one module; dropout=p in the same places.
+    Keras: one layer object for each; dropout and recurrent_dropout act on a layer's inputs and on its states.
+
+Relation: recurrent/bidirectional is two layers of one cell each side by side; recurrent/readout adds a linear layer.
+
+Raises: ValueError if there is no layer, if there are not L states or not L - 1 dropout masks, or if sizes or dtypes
+    disagree.
 
 Reference: El Hihi & Bengio, NIPS 1995; Graves, Mohamed & Hinton 2013, arXiv:1303.5778; for the dropout Zaremba,
     Sutskever & Vinyals 2014, arXiv:1409.2329.
 """
+
+from typing import Annotated, Any, NamedTuple
 
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
@@ -29,10 +45,16 @@ from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_zero_stat
 from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_backward, lstm_zero_state
 from numpy_impl.recurrent.rnn import RNNParams, rnn, rnn_backward, rnn_zero_state
 from numpy_impl.regularization.dropout import dropout, dropout_backward
-from shared.support.shapes import Rate, checked
+from shared.support.shapes import Chain, Rate, checked
 
 Cell = RNNParams | GRUParams | LSTMParams | LayerNormLSTMParams
 State = Float[Array, "N H"] | LSTMState
+
+
+class StackedCache(NamedTuple):
+    params: tuple[Cell, ...]
+    cells: list[Any]
+    drops: list[Any]
 
 
 def stacked_zero_state(params: tuple[Cell, ...], n: int) -> tuple[State, ...]:
@@ -52,7 +74,7 @@ def _cell(params):
 
 @checked(T=1)
 def stacked(
-    params: tuple[Cell, ...],
+    params: Annotated[tuple[Cell, ...], Chain("W_x", gives="W_h", axis=0, first="D")],
     xs: Float[Array, "T N D"],
     states: tuple[State, ...],
     mask: Bool[Array, "T N"] | None = None,
@@ -61,46 +83,40 @@ def stacked(
     p: Rate = 0.5,
 ) -> tuple[Float[Array, "T N H"], tuple[State, ...]]:
     _check(params, xs, states, drops)
-    hs, lasts, caches, drop_caches = xs, [], [], []  # (1)
+    x, hs, lasts, caches, drop_caches = xs, None, [], [], []  # (1)
     for l, (layer, state) in enumerate(zip(params, states, strict=True)):
-        if drops is not None and l > 0:
-            hs, drop_cache = dropout(hs, drops[l - 1], p=p)  # (2)
+        if l > 0:
+            x, drop_cache = (hs, None) if drops is None else dropout(hs, drops[l - 1], p=p)  # (2)
             drop_caches.append(drop_cache)
         cell, *_ = _cell(layer)
-        (hs, last), cache = cell(layer, hs, state, mask)  # (3)
+        (hs, last), cache = cell(layer, x, state, mask)  # (3)
         lasts.append(last)
         caches.append(cache)
-    return (hs, tuple(lasts)), (params, caches, drop_caches)
+    return (hs, tuple(lasts)), StackedCache(params, caches, drop_caches)
 
 
 def stacked_backward(cache, d_outputs):
-    params, caches, drop_caches = cache
+    params, cells, drops = cache
     d_hs, d_lasts = d_outputs
     d_params, d_states = [], []
     for l in reversed(range(len(params))):
         _, cell_backward, _ = _cell(params[l])
-        d_outputs = (d_hs, d_lasts[l])
-        d_layer, d_hs, d_state, _ = cell_backward(caches[l], d_outputs)  # through (3)
-        if drop_caches and l > 0:
-            d_hs, _ = dropout_backward(drop_caches[l - 1], d_hs)  # through (2)
+        d_layer, d_x, d_state, _ = cell_backward(cells[l], (d_hs, d_lasts[l]))  # through (3)
+        if l > 0:
+            d_hs = d_x if drops[l - 1] is None else dropout_backward(drops[l - 1], d_x)[0]  # through (2)
         d_params.append(d_layer)
         d_states.append(d_state)
-    d_xs = d_hs  # through (1)
-    return tuple(reversed(d_params)), d_xs, tuple(reversed(d_states)), None, None
+    return tuple(reversed(d_params)), d_x, tuple(reversed(d_states)), None, None  # through (1)
 
 
 def _check(params, xs, states, drops):
-    L, width = len(params), xs.shape[2]
+    L = len(params)
     if len(states) != L:
         raise ValueError(f"stacked: states is a tuple of {len(states)}, expected {L}, one for each layer")
     if drops is not None and len(drops) != L - 1:
         raise ValueError(f"stacked: drops is a tuple of {len(drops)}, expected {L - 1}, one between two layers each")
-    for l, layer in enumerate(params):
-        if layer.W_x.shape[0] != width:
-            came = "xs has" if l == 0 else f"params[{l - 1}] gives"
-            found = f"params[{l}].W_x has shape {tuple(layer.W_x.shape)}"
-            raise ValueError(f"stacked: {found}, expected {width} rows, as {came}")
-        width = layer.W_h.shape[0]
-        if drops is not None and l < L - 1 and tuple(drops[l].shape) != (*xs.shape[:2], width):
-            found = f"drops[{l}] has shape {tuple(drops[l].shape)}"
-            raise ValueError(f"stacked: {found}, expected {(*xs.shape[:2], width)}, as params[{l}] gives")
+    for l, drop in enumerate(drops or ()):
+        wanted = (*xs.shape[:2], params[l].W_h.shape[0])
+        if tuple(drop.shape) != wanted:
+            found = f"drops[{l}] has shape {tuple(drop.shape)}"
+            raise ValueError(f"stacked: {found}, expected {wanted}, as params[{l}] gives")

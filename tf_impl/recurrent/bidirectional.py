@@ -1,19 +1,34 @@
 """Bidirectional recurrent network: one cell reads the sequence from the front, another one from the back.
 
-    h_t, s = cell(params.forward, x_t)          (1)   t = 1 ... T
-    x̄_t    = x_{T+1-t}                          (2)   the sequence turned round, and its mask too
-    h̄_t, s̄ = cell(params.backward, x̄_t)        (3)
-    y_t    = [h_t, h̄_{T+1-t}]                   (4)   at every input what leads to it from both sides
+Idea: What a step means often depends on what follows it. So at every step the output holds what two cells know: one
+    that has read everything before it, and one that has read everything after it.
+
+    hs, last = cell(params.forward, xs, states_1)                        (1)
+    xs_turned_t = xs_{T+1-t}                                             (2)   turned round in time, as the mask is
+    hs_turned, last_turned = cell(params.backward, xs_turned, states_2)  (3)
+    ys_t = [hs_t, hs_turned_{T+1-t}]                                     (4)
+
+Gradients:
+    d_hs_t, d_hs_turned_{T+1-t} = the first and the last H of d_ys_t    through (4)
+    d_backward, d_xs_turned = cell_backward(d_hs_turned, d_last_turned)               through (3)
+    d_xs_t = d_xs_turned_{T+1-t} + what cell_backward(d_hs, d_last) gives to xs_t     through (1) (2)
+    d_forward = what cell_backward(d_hs, d_last) gives to params.forward              through (1)
+    d_states = what the two calls of cell_backward give to states_1 and to states_2   through (1) (3)
 
 Shapes: xs (T, N, D), time first; states, that of the forward and that of the backward cell; mask (T, N), True at the
-    steps that count; outputs (T, N, 2H) and both last states.
+    steps that count; outputs ys (T, N, 2H) and both last states.
 
 Units: as in the cells, of which params.forward and params.backward are: rnn, gru or lstm.
 
-Variant: outputs side by side, as in PyTorch and in Keras's merge_mode="concat"; the backward half stands at the time
-    of its input, so at the end of a sequence it has seen one step only, and the last backward state belongs to the
-    first input. A sequence that is padded behind its end is read backward from its last valid step on, since masked
-    steps carry the state. Two such layers are one bidirectional after the other.
+Variant: the outputs stand side by side. The backward half stands at the time of its input, so at the end of a
+    sequence it has seen one step only, and the last backward state belongs to the first input. A sequence that is
+    padded behind its end is read backward from its last valid step on, since masked steps carry the state.
+
+Differs:
+    torch.nn.RNN, GRU, LSTM: bidirectional=True; the same outputs; states are stacked, forward before backward.
+    Keras: Bidirectional(layer), with merge_mode="concat" by default; it can sum or average the halves instead.
+
+Relation: two such layers are one bidirectional after the other. In recurrent/seq2seq one is the encoder.
 
 Raises: ValueError if there are not two states, or if sizes or dtypes disagree.
 

@@ -52,7 +52,7 @@ def weights(draw, D, H, one, other):
     return BidirectionalParams(forward=one.weights(draw, D, H), backward=other.weights(draw, D, H))
 
 
-def cases(draw, T=4, N=2, D=3, H=5):
+def cases(draw, T=4, N=3, D=2, H=5):
     for kind, name in ((lstm, ""), (gru, "gru"), (rnn, "rnn")):
         params = weights(draw, D, H, kind, kind)
         args = (params, draw(T, N, D), stacked.initial(draw, params, N))
@@ -145,14 +145,17 @@ MUTANTS = [
            "stacked((params.forward,), xs_turned, states[:1], mask_turned)", "One cell for both ways."),
     Mutant("states[1:], mask_turned)", "(last,), mask_turned)",
            "The backward cell starts from where the forward cell ended."),
-    Mutant("return (ys, (last, last_turned))", "return (ys, (last_turned, last))", "Last states in the other order."),
+    Mutant("return (ys, (last, last_turned)), Bi", "return (ys, (last_turned, last)), Bi",
+           "Last states in the other order."),
     Mutant("d_ys[..., :H], d_ys[::-1, :, H:]", "d_ys[..., :H], d_ys[..., H:]",
            "The gradient of the backward half is not turned round."),
     Mutant("d_ys[..., :H], d_ys[::-1, :, H:]", "d_ys[..., H:], d_ys[::-1, :, :H]",
            "Each cell gets the gradient of the other one's outputs."),
-    Mutant("d_there[1] + d_turned[1][::-1]", "d_there[1] + d_turned[1]",
+    Mutant("from_forward + d_xs_turned[::-1]", "from_forward + d_xs_turned",
            "The inputs' gradient of the backward cell is not turned back."),
-    Mutant("d_there[1] + d_turned[1][::-1]", "d_there[1]",
+    Mutant("from_forward + d_xs_turned[::-1]", "from_forward",
            "Both cells read the inputs: their gradients add up."),
-    Mutant("(*d_there[2], *d_turned[2])", "(*d_turned[2], *d_there[2])", "The states' gradients in the other order."),
+    Mutant("(*to_first, *to_second)", "(*to_second, *to_first)", "The states' gradients in the other order."),
+    Mutant("from_forward + d_xs_turned[::-1]", "from_forward + d_xs_turned[:, ::-1]",
+           "The inputs' gradient turned back along the batch in place of time: the wrong axis."),
 ]  # fmt: skip

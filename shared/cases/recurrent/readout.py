@@ -65,7 +65,7 @@ def weights(draw, D, K, *layers):
     return ReadoutParams(stacked.weights(draw, D, *layers), W_o=draw(layers[-1][1], K), b_o=draw(K))
 
 
-def cases(draw, T=4, N=2, D=3, H=5, K=6):
+def cases(draw, T=4, N=3, D=2, H=5, K=7):
     two = weights(draw, D, K, (gru, H + 1), (lstm, H))
     args = (two, draw(T, N, D), stacked.initial(draw, two.layers, N), some_mask(T, N))
     yield Case("readout", args, torch_readout, tolerance=RUN)
@@ -106,10 +106,18 @@ def bad(draw):
     yield Bad(
         "readout", (params._replace(W_o=draw(5, 3)), xs, states), r"params.b_o has shape \(4,\), expected .* K = 3"
     )
-    yield Bad("readout", (params, draw(4, 2, 7), states), r"params\[0\].W_x has shape \(3, 15\), expected 7 rows")
+    yield Bad(
+        "readout",
+        (params, draw(4, 2, 7), states),
+        r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.layers\[0\].W_x",
+    )
     wrong = params._replace(W_o=draw(6, 4))
-    yield Bad("readout", (wrong, xs, states), r"params.W_o has shape \(6, 4\), expected 5 rows, as params.layers")
-    yield Bad("readout_last", (wrong, xs), r"params.W_o has shape \(6, 4\), expected 5 rows, as params.layers")
+    yield Bad(
+        "readout", (wrong, xs, states), r"params.W_o has shape \(6, 4\), expected .* H = 5, as in params.layers\[0\]"
+    )
+    yield Bad(
+        "readout_last", (wrong, xs), r"params.W_o has shape \(6, 4\), expected .* H = 5, as in params.layers\[0\]"
+    )
     yield Bad("readout_last", (params, xs, mask.T), r"mask has shape \(2, 4\), expected .* T = 4")
     yield Bad("readout_value_loss", (params, xs, draw(2, 3)), r"target has shape \(2, 3\), expected .* K = 4")
     yield Bad("readout_value_loss", (params, draw(4, 0, 3), draw(0, 4)), "N at least 1")
@@ -120,32 +128,42 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("(hs, lasts), cache = stacked(params.layers, xs, states, mask)  # (1)\n    ys",
-           "(hs, lasts), cache = stacked(params.layers, xs, states)  # (1)\n    ys",
+    Mutant("stacked(params.layers, xs, states, mask)  # (1)\n    ys", "stacked(params.layers, xs, states)\n    ys",
            "The mask does not reach the layers: the state wanders on through the padding."),
     Mutant("    h = _output(lasts[-1])", "    h = hs[-1]",
            "The last output in place of the last state: zero for every sequence that is padded."),
     Mutant("    h = _output(lasts[-1])", "    h = np.sum(hs, axis=0)",
            "The sum of all outputs in place of the last one."),
-    Mutant("ys = np.tensordot(hs, params.W_o, 1) + params.b_o", "ys = np.tensordot(hs, params.W_o, 1)", "No bias."),
+    Mutant("np.tensordot(hs, params.W_o, 1) + params.b_o", "np.tensordot(hs, params.W_o, 1)", "No bias."),
     Mutant("h @ params.W_o + params.b_o", "h @ params.W_o", "No bias at the last step."),
-    Mutant("weights = mask.reshape(-1) /", "weights = np.ones(mask.size, ys.dtype) /",
+    Mutant("masked_cross_entropy(ys, labels, mask)  # (6)\n    return",
+           "masked_cross_entropy(ys, labels, mask | True)\n    return",
            "Padding counted in the loss: the net learns to predict padding."),
-    Mutant("np.maximum(np.sum(mask), 1).astype(ys.dtype)", "ys.dtype.type(mask.size)",
+    Mutant("    return loss, (cache, loss_cache)\n\n\ndef readout_next",
+           "    return loss * np.mean(mask), (cache, loss_cache)\n\n\ndef readout_next",
            "Divided by all steps, padding included: short sequences make the loss look small."),
-    Mutant("mask.reshape(-1) / np", "mask.T.reshape(-1) / np",
+    Mutant("masked_cross_entropy(ys, labels, mask)  # (6)\n    return",
+           "masked_cross_entropy(ys, labels, mask.T.reshape(mask.shape))\n    return",
            "The mask read along the wrong axis: sequence by sequence, where time comes first."),
-    Mutant("labels.reshape(-1, 1), axis=1)", "labels.T.reshape(-1, 1), axis=1)",
+    Mutant("masked_cross_entropy(ys, labels, mask)  # (6)\n    return",
+           "masked_cross_entropy(ys, labels.T.reshape(labels.shape), mask)\n    return",
            "Labels sequence by sequence, where time comes first."),
-    Mutant("labels.reshape(-1, 1), axis=1)", "np.roll(labels, 1, axis=0).reshape(-1, 1), axis=1)",
+    Mutant("masked_cross_entropy(ys, labels, mask)  # (6)\n    return",
+           "masked_cross_entropy(ys, np.roll(labels, 1, axis=0), mask)\n    return",
            "Targets off by one: every step is asked for the letter that it has just read."),
-    Mutant("d_logits[np.arange(labels.size), labels.reshape(-1)] -= 1", "pass",
+    Mutant("d_ys, *_ = losses.masked_cross_entropy_backward(loss, d_loss)  # through (6)",
+           "d_ys = d_loss / loss.count * loss.mask[..., None] * np.exp(loss.log_p)",
            "The gradient without the target's -1 pushes all logits down alike."),
-    Mutant("d_loss * weights[:, None] * d_logits", "d_loss * d_logits / len(d_logits)",
+    Mutant("d_ys, *_ = losses.masked_cross_entropy_backward(loss, d_loss)  # through (6)",
+           "d_ys, *_ = losses.masked_cross_entropy_backward(loss._replace(mask=loss.mask | True), d_loss)",
            "The mask in the value of the loss, but not in its gradient."),
-    Mutant("d_outputs = np.zeros_like(hs), d_lasts", "d_outputs = np.zeros_like(hs) + d_h, d_lasts",
+    Mutant("(_zeros(hs), d_lasts)", "(_zeros(hs) + d_h, d_lasts)",
            "The last state alone is read: the outputs get no gradient from it."),
-    Mutant("*below, top = (_zeros(last) for last in lasts)", "*below, top = lasts",
+    Mutant("*below, top = map(_zeros, lasts)", "*below, top = lasts",
            "States in place of their gradients: what is not read has the gradient 0."),
-    Mutant("_rows(hs).T @ _rows(d_ys)", "hs[-1].T @ d_ys[-1]", "W_o acts at every step, not only the last."),
+    Mutant("outer_sum(hs, d_ys)", "outer_sum(hs[-1], d_ys[-1])", "W_o acts at every step, not only the last."),
+    Mutant("row_sum(d_ys)", "np.sum(d_ys, axis=0)[0]",
+           "The bias's gradient summed over the steps, but not over the sequences."),
+    Mutant("(d_hs, d_lasts))  # through (1)", "(0 * d_hs, d_lasts))",
+           "The layers learn from their last states alone: what the outputs ask of them is dropped."),
 ]  # fmt: skip

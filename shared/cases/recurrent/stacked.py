@@ -63,7 +63,7 @@ def is_lstm(layer):
     return type(layer).__name__ == "LSTMParams"
 
 
-def cases(draw, T=4, N=2, D=3, H=5):
+def cases(draw, T=4, N=3, D=2, H=5):
     second = {"keras": keras_cells, "onnx": onnx_cells}
     for kinds, name in (((lstm, lstm), ""), ((gru, gru, gru), "gru"), ((rnn, rnn), "rnn")):
         params = weights(draw, D, *((kind, H) for kind in kinds))
@@ -132,7 +132,11 @@ def bad(draw):
     yield Bad("stacked", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("stacked", ((), xs, ()), "params is tuple of length 0, expected a tuple of at least one")
     yield Bad("stacked", (params, xs, states[:1]), "states is a tuple of 1, expected 2, one for each layer")
-    yield Bad("stacked", (params[::-1], xs, states[::-1]), r"params\[0\].W_x has shape \(5, 16\), expected 3 rows")
+    yield Bad(
+        "stacked",
+        (params[::-1], xs, states[::-1]),
+        r"xs has shape \(4, 2, 3\), expected .* D = 5, as in params\[0\].W_x",
+    )
     wrong = (params[0], lstm.weights(draw, 4, 4))
     yield Bad("stacked", (wrong, xs, states), r"params\[1\].W_x .*, expected 5 rows, as params\[0\] gives")
     yield Bad("stacked", (params, xs, states[::-1]), "state")
@@ -149,31 +153,36 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("drop_caches = xs, [], [], []  # (1)", "drop_caches = 0 * xs, [], [], []",
+    Mutant("drop_caches = xs, None", "drop_caches = 0 * xs, None",
            "The first layer does not see the inputs."),
-    Mutant("(hs, last), cache = cell(layer, hs, state, mask)", "(hs, last), cache = cell(layer, hs, states[0], mask)",
+    Mutant("(hs, last), cache = cell(layer, x, state, mask)", "(hs, last), cache = cell(layer, x, states[0], mask)",
            "Every layer starts from the first one's state."),
-    Mutant("(hs, last), cache = cell(layer, hs, state, mask)", "(hs, last), cache = cell(layer, hs, state)",
+    Mutant("(hs, last), cache = cell(layer, x, state, mask)", "(hs, last), cache = cell(layer, x, state)",
            "The mask is lost on the way: every layer reads the padding."),
-    Mutant("(hs, last), cache = cell(layer, hs, state, mask)",
-           "(hs, last), cache = cell(layer, hs, state, mask if l == 0 else None)",
+    Mutant("(hs, last), cache = cell(layer, x, state, mask)",
+           "(hs, last), cache = cell(layer, x, state, mask if l == 0 else None)",
            "Only the first layer knows of the mask: to the others its zero outputs are an input like any."),
     Mutant("        lasts.append(last)", "        lasts.insert(0, last)", "Last states from the top down."),
-    Mutant("return (hs, tuple(lasts)), (", "return (hs, (lasts[-1],) * len(lasts)), (",
+    Mutant("return (hs, tuple(lasts)), S", "return (hs, (lasts[-1],) * len(lasts)), S",
            "The last state of the top layer for all: an encoder then starts every layer of its decoder from it."),
-    Mutant("if drops is not None and l > 0:", "if drops is not None and l > 1:",
+    Mutant("(hs, None) if drops is None else", "(hs, None) if drops is None or l == 1 else",
            "No dropout between the first two layers: it was meant to be left out before the first one."),
     Mutant("dropout(hs, drops[l - 1], p=p)", "dropout(hs, drops[l - 1], p=0.0)",
            "Dropout without the scale 1 / (1 - p): in evaluation the next layer's inputs are larger than before."),
     Mutant("dropout(hs, drops[l - 1], p=p)", "dropout(hs, ~drops[l - 1], p=p)", "What should be kept is dropped."),
-    Mutant("d_outputs = (d_hs, d_lasts[l])", "d_outputs = (d_hs, d_lasts[-1 - l])",
+    Mutant("(d_hs, d_lasts[l])", "(d_hs, d_lasts[-1 - l])",
            "Gradients of the last states meet the layers in the wrong order."),
-    Mutant("d_hs, _ = dropout_backward(drop_caches[l - 1], d_hs)", "pass",
+    Mutant("d_hs = d_x if drops[l - 1] is None else dropout_backward(drops[l - 1], d_x)[0]", "d_hs = d_x",
            "The gradient goes through units that were switched off."),
-    Mutant("return tuple(reversed(d_params)), d_xs", "return tuple(d_params), d_xs",
+    Mutant("return tuple(reversed(d_params)), d_x", "return tuple(d_params), d_x",
            "Gradients in the order of the way back: the first layer gets the last one's."),
     Mutant("tuple(reversed(d_states)), None", "tuple(d_states), None",
            "The states' gradients in the order of the way back."),
     Mutant("return gru, gru_backward", "return lambda *args: gru(*args, reset_after=False), gru_backward",
            "The other place of the GRU's reset gate, Keras's and ONNX's option, in a stack."),
+    Mutant("cell_backward(cells[l], (d_hs, d_lasts[l]))", "cell_backward(cells[l], (0 * d_hs, d_lasts[l]))",
+           "A layer that learns from its last state alone: what the layer above needs from its outputs is dropped."),
+    Mutant("cell_backward(cells[l], (d_hs, d_lasts[l]))",
+           "cell_backward(cells[l], (d_hs.sum(axis=1, keepdims=True) + 0 * d_hs, d_lasts[l]))",
+           "Outputs' gradients summed over the sequences: every sequence gets those of its neighbours as well."),
 ]  # fmt: skip
