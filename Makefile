@@ -16,7 +16,7 @@ test test-full test-numpy test-torch test-tf: export OMP_NUM_THREADS = 1
 test test-full test-numpy test-torch test-tf: export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures readme \
+.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures measured \
         lint format clean need-algo compare site chromium
 
 help: ## list the targets
@@ -58,7 +58,7 @@ train: need-algo setup ## train on real data: ALGO=lstm BACKEND=numpy|torch|tf B
 	$(BIN)/triptych train $(ALGO) --backend $(BACKEND) --budget $(BUDGET)
 
 race: setup ## one picture: every optimizer on the same network from the same start
-	$(BIN)/python -m shared.training.race --backend $(BACKEND)
+	$(BIN)/triptych race --backend $(BACKEND)
 
 bench: setup ## speed against the frameworks' own layers: ALGO=lstm, or every algorithm
 	$(BIN)/triptych bench $(ALGO)
@@ -66,8 +66,8 @@ bench: setup ## speed against the frameworks' own layers: ALGO=lstm, or every al
 fixtures: setup ## write the golden vectors in shared/fixtures anew
 	$(BIN)/triptych fixtures
 
-readme: setup ## write the measured tables in README.md anew
-	$(BIN)/triptych readme
+measured: setup ## write MEASURED.md anew, the tables of measured errors
+	$(BIN)/triptych measured
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .

@@ -12,10 +12,11 @@ CHAPTERS = ("intro", "optimizers", "regularization", "normalization", "recurrent
 
 
 def paths() -> list[str]:
-    """Every algorithm, `intro/mlp` and so on, in the order of the syllabus; a chapter that it lacks comes last."""
+    """Every algorithm, `intro/mlp` and so on, in the order of the syllabus; a chapter that it lacks comes last.
+    Files whose names begin with `_` are none: `__init__`, and what the algorithms of a chapter share."""
     tree = ROOT / "numpy_impl"
     found = (file.relative_to(tree).with_suffix("").as_posix() for file in tree.rglob("*.py"))
-    return sorted((path for path in found if not path.endswith("__init__")), key=_place)
+    return sorted((path for path in found if not path.split("/")[-1].startswith("_")), key=_place)
 
 
 def _place(path: str) -> tuple:

@@ -29,6 +29,11 @@ class Difference(NamedTuple):
         return f"{at}: got {self.got:.17g}, wanted {self.wanted:.17g} (relative error {self.error:.1e})"
 
 
+def short(error: float | None) -> str:
+    """`4e-16`, `0`, or `–` where nothing was compared."""
+    return "–" if error is None else "0" if error == 0 else f"{error:.0e}"
+
+
 NONE = Difference(0.0, "", (), 0.0, 0.0)
 
 

@@ -1,23 +1,43 @@
-"""Convolution of images: one matrix times what a window sees, at every place of the window.
+"""Convolution of images: the same small matrix of weights, applied to the receptive field of every output.
 
-    e = d (k - 1) + 1                                              (1)   what a kernel of k covers at dilation d
-    H' = ⌈H / s⌉,  p = max((H' - 1) s + e - H, 0)                  (2)   "same": ⌊p/2⌋ zeros before, the rest after
-    H' = ⌊(p_before + H + p_after - e) / s⌋ + 1                    (3)   "valid" (no zeros) and explicit padding
-    x̃ = x between its zeros                                        (4)
-    X_(n,h,w),(i,j,c) = x̃_n,(hs+id),(ws+jd),c                      (5)   columns: what the window at h, w sees
-    y_n,h,w,o = Σ_ijc X_(n,h,w),(i,j,c) W_ijc,o + b_o              (6)   for every group of channels by itself
+Idea: A pixel means something together with its neighbours, and a pattern means the same wherever it stands. So every
+    output looks at a small neighbourhood only, and all of them share their weights; a dense layer would have to learn
+    every place anew.
 
-Shapes: x (N, H, W, C_in); W (kH, kW, C_in / groups, C_out), b (C_out,); y (N, H', W', C_out). (1) to (3) hold for
-    the vertical axis and for the horizontal one, each with its own k, s, d and p. stride and dilation are an integer
-    or (vertical, horizontal); padding is "valid", "same" or ((top, bottom), (left, right)).
+    extent = d (k - 1) + 1                                         (1)   receptive field of k elements, d apart
+    zeros = max((⌈n / s⌉ - 1) s + extent - n, 0)                   (2)   "same": half before, the odd one after
+    out = ⌊(before + n + after - extent) / s⌋ + 1                  (3)   outputs along an axis of n pixels
+    x_pad = x between its zeros                                    (4)
+    patches_(n,h,w),(i,j,c) = x_pad_n,(hs+id),(ws+jd),c            (5)   im2col: a receptive field is a row
+    y = patches W + b                                              (6)   W as a matrix (kH kW C_in, C_out)
+
+Gradients:
+    d_b = Σ_nhw d_y                                                                through (6)
+    d_W = patchesᵀ d_y                                                             through (6)
+    d_patches = d_y Wᵀ                                                             through (6)
+    d_x_pad_{nabc} = Σ_hwij d_patches_(n,h,w),(i,j,c) [hs + id = a] [ws + jd = b]  through (5)   col2im
+    d_x = d_x_pad where x lies                                                     through (4)
+
+Shapes: x (N, H, W, C_in); W (kH, kW, C_in / groups, C_out), b (C_out,); y (N, H_out, W_out, C_out). (1) to (3) hold
+    for the vertical axis and for the horizontal one, each with its own n, k, stride s and dilation d. stride and
+    dilation are an integer or (vertical, horizontal); padding is "valid" (no zeros), "same" or ((top, bottom),
+    (left, right)). With groups, (5) and (6) hold for every group by itself: group g takes the g-th part of the
+    channels of x and gives the g-th part of those of y. groups = C_in is a depthwise convolution.
 
 Units: y in units of x times those of W.
 
 Variant: cross-correlation, the kernel is not flipped (as in every library). "same" at any stride, the odd zero on
-    the right and at the bottom (TensorFlow, Keras, ONNX SAME_UPPER; torch refuses it at a stride, and its padding
-    k // 2 gives the same sizes there with other values). Channels last, kernels HWIO (TensorFlow, Keras; torch and
-    ONNX have channels first, kernels OIHW). Group g takes the g-th part of the channels, in and out. conv2d_init
-    draws He-uniform weights and sets the biases to 0.
+    the right and at the bottom. Channels last, kernels HWIO. conv2d_init draws He-uniform weights and sets the
+    biases to 0.
+
+Differs:
+    torch.nn.Conv2d: channels first, kernels OIHW: W.transpose(3, 2, 0, 1). Refuses "same" at a stride, and its usual
+        padding k // 2 gives the same sizes there with other values.
+    Keras: nothing; kernels, "same" and channels are as here. tf.nn.depthwise_conv2d has kernels (kH, kW, C, M), which
+        reshape to (kH, kW, 1, C M).
+    ONNX: as torch; its SAME_UPPER is "same", SAME_LOWER has the odd zero on the left and at the top.
+
+Relation: conv2d_transpose is the adjoint of this map, so what that computes is d_x here, and the other way round.
 
 Raises: ValueError if sizes or dtypes disagree, if the groups do not divide the channels, if the kernel covers more
     than there is of an axis, if stride, dilation or groups is below 1, or if the padding is unknown or negative.
@@ -34,6 +54,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+import shared.support.blocks as blocks
 from numpy_impl.initializers import he_uniform
 from shared.support.shapes import checked
 
@@ -44,13 +65,20 @@ class Conv2DParams(NamedTuple):
 
 
 class Conv2DGeometry(NamedTuple):
-    """pads: zeros ((top, bottom), (left, right)); out: (H', W'); down, across: what the kernel's i-th row and j-th
-    column meet of the padded image, a slice for each i and each j."""
+    """pads: zeros ((top, bottom), (left, right)). out: (H_out, W_out). rows, columns: a slice of x_pad for every row
+    and for every column of the kernel, what it meets there over all receptive fields."""
 
     pads: tuple[tuple[int, int], tuple[int, int]]
     out: tuple[int, int]
-    down: tuple[slice, ...]
-    across: tuple[slice, ...]
+    rows: tuple[slice, ...]
+    columns: tuple[slice, ...]
+
+
+class Conv2DCache(NamedTuple):
+    params: Conv2DParams
+    x_pad: Array
+    geometry: Conv2DGeometry
+    groups: int
 
 
 def conv2d_init(
@@ -70,23 +98,23 @@ def conv2d_geometry(
     dilation: int | tuple[int, int] = 1,
 ) -> Conv2DGeometry:
     strides, dilations = _pair("stride", stride), _pair("dilation", dilation)
-    pads, out, slices = [], [], []
+    pads, outs, slices = [], [], []
     for axis, name in enumerate(("rows", "columns")):
         n, k, s, d = size[axis], kernel[axis], strides[axis], dilations[axis]
-        covered = d * (k - 1) + 1  # (1)
+        extent = d * (k - 1) + 1  # (1)
         if padding == "same":
-            zeros = max((math.ceil(n / s) - 1) * s + covered - n, 0)  # (2)
+            zeros = max((math.ceil(n / s) - 1) * s + extent - n, 0)  # (2)
             before, after = zeros // 2, zeros - zeros // 2
         else:
             before, after = _pads(padding)[axis]
-        count = (before + n + after - covered) // s + 1  # (3)
-        if n < 1 or count < 1:
+        out = (before + n + after - extent) // s + 1  # (3)
+        if n < 1 or out < 1:
             found = f"an image has {n} {name} and padding ({before}, {after})"
-            raise ValueError(f"{found}, expected at least {covered} in all, as a window of {k} {name} covers")
+            raise ValueError(f"{found}, expected at least {extent} in all, as a window of {k} {name} covers")
         pads.append((before, after))
-        out.append(count)
-        slices.append(tuple(slice(i * d, i * d + (count - 1) * s + 1, s) for i in range(k)))
-    return Conv2DGeometry(tuple(pads), tuple(out), *slices)
+        outs.append(out)
+        slices.append(tuple(slice(i * d, i * d + (out - 1) * s + 1, s) for i in range(k)))
+    return Conv2DGeometry(tuple(pads), tuple(outs), *slices)
 
 
 def _pair(name, value):
@@ -109,33 +137,76 @@ def _pads(padding):
     return pads
 
 
-def _grouped(x, groups):
-    """(..., groups * C) to (groups, ..., C)."""
+def conv2d_split(x, groups):
+    """(..., groups C) to (groups, ..., C); x itself if there is one group."""
+    if groups == 1:
+        return x
     return np.moveaxis(x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups), -2, 0)
 
 
-def _ungrouped(x):
+def conv2d_merge(x, groups):
+    """(groups, ..., C) to (..., groups C)."""
+    if groups == 1:
+        return x
     x = np.moveaxis(x, 0, -2)
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
 
-def _across(padded, geometry):
-    """What a row of the kernel sees, at every place from left to right."""
-    return np.concatenate([padded[:, :, :, j] for j in geometry.across], axis=-1)
+def conv2d_im2col(x_pad, geometry):
+    """In two steps, which copy long runs: the columns of a receptive field beside each other, then its rows."""
+    strips = np.concatenate([x_pad[..., columns, :] for columns in geometry.columns], axis=-1)  # (5)
+    patches = np.concatenate([strips[..., rows, :, :] for rows in geometry.rows], axis=-1)
+    return patches.reshape(*x_pad.shape[:-4], -1, patches.shape[-1])
 
 
-def _columns(padded, geometry):
-    """In two stages, which copy long runs: what a row of the kernel sees, then its rows beside each other."""
-    seen = _across(padded, geometry)
-    seen = np.concatenate([seen[:, :, i] for i in geometry.down], axis=-1)  # (5)
-    return seen.reshape(seen.shape[0], -1, seen.shape[-1])
+def conv2d_crop(x_pad, pads):
+    """What lies between the zeros."""
+    (top, bottom), (left, right) = pads
+    return x_pad[..., top : x_pad.shape[-3] - bottom, left : x_pad.shape[-2] - right, :]
 
 
-def _across_backward(d_seen, shape, geometry):
-    d_padded = np.zeros(shape, d_seen.dtype)
-    for j, d in zip(geometry.across, np.split(d_seen, len(geometry.across), axis=-1), strict=True):
-        d_padded[:, :, :, j] += d  # through (5)
-    return d_padded
+def _im2col_backward(d_patches, shape, geometry):
+    """col2im. A pixel has as many gradients as receptive fields that it lies in, which add up."""
+    *batch, height, _, c = shape
+    d_strips = np.zeros((*batch, height, geometry.out[1], len(geometry.columns) * c), d_patches.dtype)
+    for rows, part in zip(geometry.rows, np.split(d_patches, len(geometry.rows), axis=-1), strict=True):
+        part = np.ascontiguousarray(part).reshape(*batch, *geometry.out, d_strips.shape[-1])
+        d_strips[..., rows, :, :] += part  # through (5)
+    d_x_pad = np.zeros(shape, d_patches.dtype)
+    for columns, part in zip(geometry.columns, np.split(d_strips, len(geometry.columns), axis=-1), strict=True):
+        d_x_pad[..., columns, :] += part  # through (5)
+    return d_x_pad
+
+
+def _convolve(W, b, x_pad, geometry):
+    """The convolution itself. With groups, every array has a first axis for them."""
+    ys = []
+    for images in _blocks(W, x_pad, geometry):
+        patches = conv2d_im2col(x_pad[..., images, :, :, :], geometry)  # (5)
+        y = patches @ W + b  # (6)
+        ys.append(y)
+    return np.concatenate(ys, axis=-2)
+
+
+def _convolve_backward(W, x_pad, geometry, d_out, params_only):
+    d_W, d_b, d_x_pad = np.zeros_like(W), 0, np.empty_like(x_pad)
+    for images in _blocks(W, x_pad, geometry):
+        patches = conv2d_im2col(x_pad[..., images, :, :, :], geometry)
+        d_y = d_out[..., images, :, :, :].reshape(*patches.shape[:-1], W.shape[-1])
+        d_b = d_b + np.ones(d_y.shape[-2], d_y.dtype) @ d_y  # through (6), a sum; np.sum is slower and rounds more
+        d_W += patches.mT @ d_y  # through (6)
+        if not params_only:
+            d_patches = d_y @ W.mT  # through (6)
+            shape = x_pad[..., images, :, :, :].shape
+            d_x_pad[..., images, :, :, :] = _im2col_backward(d_patches, shape, geometry)  # through (5)
+    return d_W, d_b, d_x_pad
+
+
+def _blocks(W, x_pad, geometry):
+    """Slices of a few images, whose patches stay in the cache: faster than all at once, and less memory."""
+    size = math.prod(geometry.out) * (W.size // W.shape[-1])  # of one image's patches
+    step = max(1, 4 * blocks.BLOCK // size)
+    return [slice(start, start + step) for start in range(0, max(1, x_pad.shape[-4]), step)]
 
 
 @checked(kH=1, kW=1, C=1, C_out=1)
@@ -149,35 +220,24 @@ def conv2d(
     groups: int = 1,
 ) -> Float[Array, "N H_out W_out C_out"]:
     _check(params, x, groups)
-    kH, kW, c, n_out = params.W.shape
+    (kH, kW, _, n_out), n = params.W.shape, x.shape[0]
     geometry = conv2d_geometry(x.shape[1:3], (kH, kW), stride=stride, padding=padding, dilation=dilation)
-    around = ((0, 0), *geometry.pads, (0, 0))
-    padded = _grouped(np.pad(x, around) if np.any(around) else x, groups)  # (4)
-    W = _grouped(params.W.reshape(kH * kW * c, n_out), groups)
-    rows = _ungrouped(_columns(padded, geometry) @ W)
-    rows += params.b  # (6)
-    return rows.reshape(x.shape[0], *geometry.out, n_out), (params, padded, geometry)
+    around = (0, 0), *geometry.pads, (0, 0)
+    x_pad = conv2d_split(np.pad(x, around) if np.any(around) else x, groups)  # (4)
+    W, b = conv2d_split(params.W.reshape(-1, n_out), groups), conv2d_split(params.b[None], groups)
+    y = _convolve(W, b, x_pad, geometry)
+    return conv2d_merge(y, groups).reshape(n, *geometry.out, n_out), Conv2DCache(params, x_pad, geometry, groups)
 
 
-def conv2d_backward(cache, dy, *, params_only=False):
-    params, padded, geometry = cache
-    kH, kW, c, n_out = params.W.shape
-    rows = dy.reshape(-1, n_out)
-    d_rows, W = _grouped(rows, len(padded)), _grouped(params.W.reshape(kH, kW * c, n_out), len(padded))
-    d_W, seen = [], _across(padded, geometry)  # one row of the kernel after the other: the columns take much memory
-    d_seen = np.zeros_like(seen)
-    for k, i in enumerate(geometry.down):
-        of_row = seen[:, :, i]
-        d_W.append(np.swapaxes(of_row.reshape(len(W), -1, kW * c), 1, 2) @ d_rows)  # through (5) (6)
-        if not params_only:
-            d_seen[:, :, i] += (d_rows @ np.swapaxes(W[:, k], 1, 2)).reshape(of_row.shape)  # through (5) (6)
-    d_b = np.ones(len(rows), rows.dtype) @ rows  # through (6), faster than np.sum and more accurate
-    d_params = Conv2DParams(_ungrouped(np.concatenate(d_W, axis=1)).reshape(params.W.shape), d_b)
+def conv2d_backward(cache, d_y, *, params_only=False):
+    params, x_pad, geometry, groups = cache
+    W, d_out = conv2d_split(params.W.reshape(-1, d_y.shape[-1]), groups), conv2d_split(d_y, groups)
+    d_W, d_b, d_x_pad = _convolve_backward(W, x_pad, geometry, d_out, params_only)  # through (5) (6)
+    d_params = Conv2DParams(conv2d_merge(d_W, groups).reshape(params.W.shape), conv2d_merge(d_b, groups))
     if params_only:
         return d_params, None
-    d_padded = _ungrouped(_across_backward(d_seen, padded.shape, geometry))
-    (top, bottom), (left, right) = geometry.pads
-    return d_params, d_padded[:, top : d_padded.shape[1] - bottom, left : d_padded.shape[2] - right]  # through (4)
+    d_x = conv2d_merge(conv2d_crop(d_x_pad, geometry.pads), groups)  # through (4)
+    return d_params, d_x
 
 
 def _check(params, x, groups):

@@ -1,22 +1,41 @@
-"""Transposed convolution: the linear map of a convolution turned around, from its outputs' shape to its inputs'.
+"""Transposed convolution: the adjoint of a convolution, from the shape of its outputs to that of its inputs.
 
-    e = d (k - 1) + 1                                              (1)   what a kernel of k covers at dilation d
-    H = (H' - 1) s + e - p_before - p_after                        (2)   H' s if "same"; or as size says
-    X_(n,h,w),(i,j,o) = Σ_c x_n,h,w,c W_ijo,c                      (3)   what a pixel gives to its window
-    ỹ_n,a,b,o = Σ X_(n,h,w),(i,j,o) with hs + id = a, ws + jd = b  (4)   summed up where windows overlap
-    y_n,h,w,o = ỹ_n,(h+p_top),(w+p_left),o + b_o                   (5)
+Idea: A convolution with a stride makes images smaller; a decoder needs a map that makes them larger again and learns
+    how. This one takes the convolution's connections the other way: every pixel of x adds a weighted copy of the
+    kernel to the receptive field that a convolution would have read it from.
 
-Shapes: x (N, H', W', C_in); W (kH, kW, C_out / groups, C_in), b (C_out,); y (N, H, W, C_out). stride, padding,
-    dilation and groups are those of the convolution from y's shape to x's. size is (H, W), any that conv2d with the
-    same options takes to (H', W'); if it is None, that of (2).
+    extent = d (k - 1) + 1                                         (1)   receptive field of k elements, d apart
+    size = (n - 1) s + extent - before - after                     (2)   n s if "same"; or as the caller says
+    patches_(n,h,w),(i,j,o) = Σ_c x_n,h,w,c W_i,j,o,c              (3)   x Wᵀ: what a pixel adds to its field
+    y_pad_n,a,b,o = Σ_hwij patches_(n,h,w),(i,j,o)                 (4)   col2im: over all hs + id = a, ws + jd = b
+    y = y_pad between the pads, + b                                (5)
+
+Gradients:
+    d_b = Σ_nhw d_y                                                                through (5)
+    d_y_pad = d_y between zeros                                                    through (5)
+    d_patches = d_y_pad_n,(hs+id),(ws+jd),o in row n, h, w and column i, j, o      through (4)   im2col
+    d_W = d_patchesᵀ x                                                             through (3)
+    d_x = d_patches W                                                              through (3)
+
+Shapes: x (N, H, W, C_in); W (kH, kW, C_out / groups, C_in), b (C_out,); y (N, H_out, W_out, C_out). As a matrix, W
+    is (kH kW C_out, C_in). stride, padding, dilation and groups are those of the convolution from y's shape to x's,
+    n and size are pixels of x and of y along an axis. The argument size is (H_out, W_out), any that conv2d with the
+    same options takes to (H, W); if it is None, that of (2). With groups, (3) and (4) hold for every group by itself.
 
 Units: y in units of x times those of W.
 
-Variant: the exact adjoint, <conv2d(W, u), x> = <u, conv2d_transpose(W, x)> without biases, W being the same array.
-    torch's ConvTranspose2d has padding p on both sides, kernels (C_in, C_out / groups, kH, kW), and its
-    output_padding is how far size goes beyond (2). Keras's "same" is ours; its "valid" gives H' s + max(k - s, 0),
-    which is (2) where k ≥ s, else a size to ask for. conv2d_transpose_init draws Glorot-uniform weights and sets the
-    biases to 0.
+Variant: the exact adjoint, ⟨conv2d(W, u), x⟩ = ⟨u, conv2d_transpose(W, x)⟩ without biases, W being the same array.
+    It is no inverse, nor a "deconvolution". conv2d_transpose_init draws Glorot-uniform weights and sets the biases
+    to 0.
+
+Differs:
+    torch.nn.ConvTranspose2d: kernels (C_in, C_out / groups, kH, kW): W.transpose(3, 2, 0, 1). Padding p on both
+        sides; output_padding is how far size goes beyond (2).
+    Keras: kernels and "same" are as here; its "valid" gives n s + max(k - s, 0), which is (2) where k ≥ s, else a
+        size to ask for.
+    ONNX ConvTranspose: as torch, with pads for each side.
+
+Relation: its way there is the way back of conv2d, and its way back the way there, im2col and all.
 
 Raises: ValueError if sizes or dtypes disagree, if the groups do not divide the channels, if conv2d does not take
     size to x's rows and columns, if stride, dilation or groups is below 1, or if the padding is unknown or negative.
@@ -32,7 +51,15 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from numpy_impl.convolutional.conv2d import conv2d_geometry
+from numpy_impl.convolutional.conv2d import (
+    Conv2DGeometry,
+    _blocks,
+    conv2d_crop,
+    conv2d_geometry,
+    conv2d_im2col,
+    conv2d_merge,
+    conv2d_split,
+)
 from numpy_impl.initializers import glorot_uniform
 from shared.support.shapes import checked
 
@@ -42,6 +69,13 @@ class Conv2DTransposeParams(NamedTuple):
     b: Float[Array, "C_out"]
 
 
+class Conv2DTransposeCache(NamedTuple):
+    params: Conv2DTransposeParams
+    x: Array
+    geometry: Conv2DGeometry
+    groups: int
+
+
 def conv2d_transpose_init(
     rng: Generator, kernel: tuple[int, int], n_in: int, n_out: int, *, groups: int = 1, dtype: str = "float32"
 ) -> Conv2DTransposeParams:
@@ -49,6 +83,39 @@ def conv2d_transpose_init(
         raise ValueError(f"conv2d_transpose: groups is {groups}, expected a divisor of {n_in} and {n_out} channels")
     W = glorot_uniform(rng, (*kernel, n_out // groups, n_in), dtype=dtype)
     return Conv2DTransposeParams(W, b=np.zeros(n_out, dtype))
+
+
+def _col2im(patches, shape, geometry):
+    """In two steps: the rows of the receptive fields into strips, then the strips' columns into the image."""
+    *batch, height, _, c = shape
+    strips = np.zeros((*batch, height, geometry.out[1], len(geometry.columns) * c), patches.dtype)
+    for rows, part in zip(geometry.rows, np.split(patches, len(geometry.rows), axis=-1), strict=True):
+        strips[..., rows, :, :] += np.ascontiguousarray(part).reshape(*batch, *geometry.out, strips.shape[-1])
+    y_pad = np.zeros(shape, patches.dtype)
+    for columns, part in zip(geometry.columns, np.split(strips, len(geometry.columns), axis=-1), strict=True):
+        y_pad[..., columns, :] += part
+    return y_pad
+
+
+def _spread(W, x, geometry, shape):
+    """The adjoint itself. With groups, every array has a first axis for them."""
+    parts = []
+    for images in _blocks(W, x, geometry):
+        rows = x[..., images, :, :, :]
+        patches = rows.reshape(*rows.shape[:-4], -1, rows.shape[-1]) @ W.mT  # (3)
+        y_pad = _col2im(patches, (*rows.shape[:-3], *shape), geometry)  # (4)
+        parts.append(y_pad)
+    return np.concatenate(parts, axis=-4)
+
+
+def _spread_backward(W, x, geometry, d_y_pad):
+    d_W, d_x = np.zeros_like(W), np.empty_like(x)
+    for images in _blocks(W, x, geometry):
+        rows = x[..., images, :, :, :]
+        d_patches = conv2d_im2col(d_y_pad[..., images, :, :, :], geometry)  # through (4)
+        d_W += d_patches.mT @ rows.reshape(*rows.shape[:-4], -1, rows.shape[-1])  # through (3)
+        d_x[..., images, :, :, :] = (d_patches @ W).reshape(rows.shape)  # through (3)
+    return d_W, d_x
 
 
 @checked(H=1, W=1, kH=1, kW=1, C=1, C_in=1)
@@ -63,63 +130,34 @@ def conv2d_transpose(
     size: tuple[int, int] | None = None,
 ) -> Float[Array, "N H_out W_out C_out"]:
     _check(params, groups)
-    (n, h, w, n_in), (kH, kW, c, _) = x.shape, params.W.shape
-    geometry, (height, width) = _geometry((h, w), (kH, kW), stride, padding, dilation, size)
-    W, rows = _kernel_rows(params.W, groups), _grouped(x.reshape(n * h * w, n_in), groups)
-    seen = np.zeros((groups, n, height, w, kW * c), x.dtype)
-    for i, W_i in zip(geometry.down, W, strict=True):
-        X = rows @ np.swapaxes(W_i, 1, 2)  # (3), for one row of the kernel
-        seen[:, :, i] += X.reshape(groups, n, h, w, kW * c)
-    padded = np.zeros((groups, n, height, width, c), x.dtype)
-    for j, X in zip(geometry.across, np.split(seen, kW, axis=-1), strict=True):
-        padded[:, :, :, j] += X
-    (top, bottom), (left, right) = geometry.pads
-    placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
-    return placed + params.b, (params, W, rows, geometry, x.shape)  # (5)
+    (kH, kW, c, n_in), given = params.W.shape, x.shape[1:3]
+    geometry, size = _geometry(given, (kH, kW), stride, padding, dilation, size)
+    W, x = conv2d_split(params.W.reshape(-1, n_in), groups), conv2d_split(x, groups)
+    y_pad = _spread(W, x, geometry, (*size, c))
+    y = conv2d_merge(conv2d_crop(y_pad, geometry.pads), groups) + params.b  # (5)
+    return y, Conv2DTransposeCache(params, x, geometry, groups)
 
 
-def conv2d_transpose_backward(cache, dy, *, params_only=False):
-    params, W, rows, geometry, shape = cache
-    groups = len(rows)
-    d_padded = _grouped(np.pad(dy, ((0, 0), *geometry.pads, (0, 0))), groups)
-    d_seen = np.concatenate([d_padded[:, :, :, j] for j in geometry.across], axis=-1)  # through (4)
-    d_W, d_rows = [], np.zeros_like(rows)
-    for i, W_i in zip(geometry.down, W, strict=True):
-        d_X = d_seen[:, :, i].reshape(groups, -1, W_i.shape[1])  # through (4)
-        d_W.append(_ungrouped(np.swapaxes(d_X, 1, 2) @ rows))  # through (3)
-        if not params_only:
-            d_rows += d_X @ W_i  # through (3)
-    flat = dy.reshape(-1, dy.shape[-1])
-    d_b = np.ones(len(flat), dy.dtype) @ flat  # through (5)
-    d_params = Conv2DTransposeParams(np.concatenate(d_W).reshape(params.W.shape), d_b)
-    return d_params, None if params_only else _ungrouped(d_rows).reshape(shape)
-
-
-def _kernel_rows(W, groups):
-    """(kH, groups, kW C_out / groups, C_in / groups)"""
-    kH, kW, c, n_in = W.shape
-    return np.swapaxes(W.reshape(kH, kW * c, groups, n_in // groups), 1, 2)
-
-
-def _grouped(x, groups):
-    """(..., groups * C) to (groups, ..., C)."""
-    return np.moveaxis(x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups), -2, 0)
-
-
-def _ungrouped(x):
-    x = np.moveaxis(x, 0, -2)
-    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+def conv2d_transpose_backward(cache, d_y):
+    params, x, geometry, groups = cache
+    rows = d_y.reshape(-1, d_y.shape[-1])
+    d_b = np.ones(len(rows), rows.dtype) @ rows  # through (5), a sum
+    d_y_pad = conv2d_split(np.pad(d_y, ((0, 0), *geometry.pads, (0, 0))), groups)  # through (5)
+    W = conv2d_split(params.W.reshape(-1, params.W.shape[-1]), groups)
+    d_W, d_x = _spread_backward(W, x, geometry, d_y_pad)  # through (3) (4)
+    d_params = Conv2DTransposeParams(conv2d_merge(d_W, groups).reshape(params.W.shape), d_b)
+    return d_params, conv2d_merge(d_x, groups)
 
 
 def _geometry(given, kernel, stride, padding, dilation, size):
-    """That of the convolution which goes the other way, and the rows and columns of ỹ."""
+    """That of the convolution which goes the other way, and the rows and columns of y_pad."""
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     pads = conv2d_geometry((1, 1), (1, 1), **options).pads  # unless it is "same"; and the options are right
     if size is None:
         size = ()
         for n, k, (before, after), s, d in zip(given, kernel, pads, _pair(stride), _pair(dilation), strict=True):
-            covered = d * (k - 1) + 1  # (1)
-            size += (n * s if padding == "same" else (n - 1) * s + covered - before - after,)  # (2)
+            extent = d * (k - 1) + 1  # (1)
+            size += (n * s if padding == "same" else (n - 1) * s + extent - before - after,)  # (2)
     if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(n, int) for n in size):
         raise ValueError(f"conv2d_transpose: size is {size}, expected (rows, columns)")
     geometry = conv2d_geometry(size, kernel, **options)

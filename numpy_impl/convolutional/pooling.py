@@ -117,7 +117,7 @@ def _places(x, window, stride, padding):
         raise ValueError(f"window is {window}, expected an integer or two, at least 1")
     stride = window if stride is None else stride
     geometry = conv2d_geometry(x.shape[1:3], window, stride=stride, padding=padding)
-    return geometry.pads, [(i, j) for i in geometry.down for j in geometry.across]
+    return geometry.pads, [(i, j) for i in geometry.rows for j in geometry.columns]
 
 
 def _seen(padded, place):

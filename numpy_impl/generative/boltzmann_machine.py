@@ -1,25 +1,48 @@
 """Boltzmann machine: fully connected binary units, some of them visible; Gibbs sampling, annealing, learning.
 
-    E(s) = -Σ_{i<j} W_ij s_i s_j - Σ_i b_i s_i                      (1)   p(s) = e^(-E(s) / T) / Z
-    p_i  = σ((b_i + Σ_{j≠i} W_ij s_j) / T)                          (2)   that s_i is 1, given all other units
-    s_i  = 1 where u < p_i, else 0                                  (3)   one unit after the other
-    statistics: mean of s_i s_j for i < j, mean of s_i              (4)
-    d    = free statistics - clamped statistics                     (5)   the gradient of -log p(v), at T = 1
-    log Z    = log Σ_s e^(-E(s))                                    (6)   over all 2^n states, T = 1
-    log p(v) = log Σ_h e^(-E(v, h)) - log Z                         (7)   h: the units that are not visible
-    loss = -1/N Σ_n log p(v_n)                                      (8)
+Idea: A Boltzmann machine is a probability distribution over binary vectors, whose hidden units let pairwise weights
+    express what no pair of visible units shows. A weight learns from its own two units alone: how often both are on
+    while the data are held fixed, less how often both are on when the machine runs freely.
+
+    energy  = -Σ_{i<j} W_ij s_i s_j - Σ_i b_i s_i                   (1)   p(s) = e^(-energy / T) / Z
+    p_i     = σ((b_i + Σ_{j≠i} W_ij s_j) / T)                       (2)   that s_i is 1, given all other units
+    s_i     = 1 where u_i < p_i, else 0                             (3)   one unit after the other
+    statistics(s): W_ij = mean of s_i s_j, b_i = mean of s_i        (4)   for i < j
+    gradient = statistics(s_free) - statistics(s_clamped)           (5)   of -log p(v), estimated, at T = 1
+    log_z   = log Σ_s e^(-energies_s)                               (6)   over all 2^n states, T = 1
+    s       = (v, h)                                                (7)   v with every state h of the other units
+    log_sum = log Σ_h e^(-energies_h)                               (8)   over the states of (7)
+    log_p   = log_sum - log_z                                       (9)   log p(v)
+    loss    = -1/N Σ_n log_p_n                                      (10)
+
+Gradients:
+    d_W = -Σ_n d_energy_n s_nᵀ s_n above the diagonal, else 0   through (1)
+    d_b = -Σ_n d_energy ⊙ s                                     through (1)
+    d_s = -d_energy ⊙ (s (W + Wᵀ) + b)                          through (1)   W: above its diagonal
+    d_energies = -d_log_z e^(-energies - log_z)                 through (6)   the free, negative phase
+    d_v = Σ_h d_s of the visible units                          through (7)
+    d_energies = -d_log_sum ⊙ e^(-energies - log_sum)           through (8)   the clamped, positive phase
+    d_log_sum = d_log_p, d_log_z = -Σ_n d_log_p                 through (9)
+    d_log_p = -1/N d_loss                                       through (10)
 
 Shapes: s (N, n), each row a state of all n units, the visible ones first; W (n, n), b (n,); v (N, V), V ≤ n. For R
     sweeps uniforms u (R, N, n) and temperatures (R,). free: the units that are drawn, in their order; the others are
-    clamped, they keep their values.
+    clamped, which means that they keep their values.
 
 Units: energies and logarithms of probabilities are in nats; temperatures in units of energy.
 
-Variant: states are 0 and 1. There is one weight for a pair, W_ij with i < j; what else stands in W is never read, and
-    its gradient is 0. Where others keep a symmetric W, E = -½ sᵀW s - bᵀs, which is the same, its gradient is half of
-    this one in each of the two places. The paper has thresholds, θ = -b. A sweep draws one unit after the other; all
-    at once would sample something else. Annealing is a list of falling temperatures, in both phases. The exact
-    learning rule is the gradient of (8), in which both statistics are sums over all states.
+Variant: states are 0 and 1. Each pair has one weight, W_ij with i < j; the rest of W is never read, and its gradient
+    is 0. A sweep draws one unit after the other; to draw all at once would sample another distribution. Annealing is
+    a list of falling temperatures, in both phases. (5) estimates the gradient of (10), in which both statistics are
+    sums over all states.
+
+Differs:
+    Ackley, Hinton & Sejnowski: thresholds in place of biases, θ = -b.
+    Symmetric W: energy = -½ sᵀ W s - bᵀ s is the same number; each of W_ij and W_ji gets half of the gradient.
+    Ising model: units of -1 and 1; J_ij = W_ij / 4 and field b_i / 2 + Σ_j W_ij / 4 give the same distribution.
+
+Relation: rbm is the machine without connections inside the visible and inside the hidden units; it is far easier to
+    sample.
 
 Raises: ValueError if sizes or dtypes disagree, if a temperature is not positive, if there is no example, no sweep or
     no free unit, if free names a unit that is not there, if there are more visible units than units, or more than 20
@@ -38,6 +61,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+from numpy_impl import losses
 from numpy_impl.activations import sigmoid
 from shared.support.shapes import Range, checked
 
@@ -47,6 +71,13 @@ LARGEST = 20  # units: a million states
 class BoltzmannMachineParams(NamedTuple):
     W: Float[Array, "n n"]
     b: Float[Array, "n"]
+
+
+class BoltzmannMachineLikelihoodCache(NamedTuple):
+    n_visible: int
+    clamped: tuple  # of (1), every row of v with all h
+    log_sum: losses.LogSumExpCache
+    free: tuple  # of (6)
 
 
 def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: str = "float32") -> BoltzmannMachineParams:
@@ -62,9 +93,10 @@ def boltzmann_machine_energy(params: BoltzmannMachineParams, s: Float[Array, "N 
 
 def boltzmann_machine_energy_backward(cache, d_energy):
     params, s = cache
-    d_s = d_energy[:, None] * s
-    d_params = BoltzmannMachineParams(W=np.triu(-s.T @ d_s, 1), b=-np.sum(d_s, axis=0))  # through (1)
-    return d_params, -d_energy[:, None] * (s @ _symmetric(params.W) + params.b)  # through (1)
+    d_W = np.triu(-s.T @ (d_energy[:, None] * s), 1)  # through (1)
+    d_b = -(d_energy @ s)  # through (1)
+    d_s = -d_energy[:, None] * (s @ _symmetric(params.W) + params.b)  # through (1)
+    return BoltzmannMachineParams(d_W, d_b), d_s
 
 
 def _symmetric(W):
@@ -108,64 +140,70 @@ def boltzmann_machine_gradient(s_clamped: Float[Array, "N n"], s_free: Float[Arr
     return BoltzmannMachineParams(W=free.W - clamped.W, b=free.b - clamped.b)  # (5)
 
 
+@checked
+def boltzmann_machine_states(b: Float[Array, "n"]) -> Float[Array, "_ n"]:
+    """All 2^n states of n units, from their biases."""
+    n = b.shape[0]
+    if n > LARGEST:
+        raise ValueError(f"boltzmann_machine_states: b has {n} units to sum over, expected at most {LARGEST}")
+    return np.array(list(product((0, 1), repeat=n)), b.dtype)
+
+
 @checked(n=1)
 def boltzmann_machine_log_partition(params: BoltzmannMachineParams) -> Float[Array, ""]:
-    energies, cache = boltzmann_machine_energy(params, _states(params.b.size, params.b.dtype))
-    log_z = _log_sum_exp(-energies)  # (6)
-    return log_z, (energies, log_z, cache)
+    energies, cache = boltzmann_machine_energy(params, boltzmann_machine_states(params.b))  # (1)
+    log_z, sum_cache = losses.logsumexp(-energies)  # (6)
+    return log_z, (cache, sum_cache)
 
 
 def boltzmann_machine_log_partition_backward(cache, d_log_z):
-    energies, log_z, cache = cache
-    d_params, _ = boltzmann_machine_energy_backward(cache, -d_log_z * np.exp(-energies - log_z))  # through (6)
+    cache, sum_cache = cache
+    d_energies = -losses.logsumexp_backward(sum_cache, d_log_z)[0]  # through (6)
+    d_params, _ = boltzmann_machine_energy_backward(cache, d_energies)  # through (1)
     return (d_params,)
 
 
 @checked(n=1)
 def boltzmann_machine_log_likelihood(params: BoltzmannMachineParams, v: Float[Array, "N V"]) -> Float[Array, "N"]:
-    energies, cache = boltzmann_machine_energy(params, _completions(v, params.b.size))
-    energies = energies.reshape(len(v), 2 ** (params.b.size - v.shape[1]))
-    log_sum = _log_sum_exp(-energies)
-    log_z, z_cache = boltzmann_machine_log_partition(params)
-    return log_sum - log_z, (v, energies, log_sum, cache, z_cache)  # (7)
+    s = _completions(v, params.b)  # (7)
+    energies, cache = boltzmann_machine_energy(params, s)  # (1)
+    every_h = energies.reshape(v.shape[0], 2 ** (s.shape[1] - v.shape[1]))
+    log_sum, sum_cache = losses.logsumexp(-every_h)  # (8)
+    log_z, z_cache = boltzmann_machine_log_partition(params)  # (6)
+    log_p = log_sum - log_z  # (9)
+    return log_p, BoltzmannMachineLikelihoodCache(v.shape[1], cache, sum_cache, z_cache)
 
 
 def boltzmann_machine_log_likelihood_backward(cache, d_log_p):
-    v, energies, log_sum, cache, z_cache = cache
-    d_energies = -d_log_p[:, None] * np.exp(-energies - log_sum[:, None])  # through (7)
-    clamped, d_s = boltzmann_machine_energy_backward(cache, d_energies.reshape(-1))
-    (free,) = boltzmann_machine_log_partition_backward(z_cache, np.sum(d_log_p))
-    d_v = np.sum(d_s.reshape(*energies.shape, d_s.shape[1])[:, :, : v.shape[1]], axis=1)
-    return BoltzmannMachineParams(W=clamped.W - free.W, b=clamped.b - free.b), d_v  # through (7)
+    d_log_sum, d_log_z = d_log_p, -np.sum(d_log_p)  # through (9)
+    d_energies = -losses.logsumexp_backward(cache.log_sum, d_log_sum)[0].reshape(-1)  # through (8)
+    clamped, d_s = boltzmann_machine_energy_backward(cache.clamped, d_energies)  # through (1)
+    (free,) = boltzmann_machine_log_partition_backward(cache.free, d_log_z)  # through (1) (6)
+    d_params = BoltzmannMachineParams(W=clamped.W + free.W, b=clamped.b + free.b)  # through (1)
+    every_h = d_s.reshape(*cache.log_sum.x.shape, d_s.shape[1])
+    d_v = np.sum(every_h[:, :, : cache.n_visible], axis=1)  # through (7)
+    return d_params, d_v
 
 
 @checked(N=1)
 def boltzmann_machine_loss(params: BoltzmannMachineParams, v: Float[Array, "N V"]) -> Float[Array, ""]:
-    log_p, cache = boltzmann_machine_log_likelihood(params, v)
-    return -np.mean(log_p), (log_p, cache)  # (8)
+    log_p, cache = boltzmann_machine_log_likelihood(params, v)  # (9)
+    loss = -np.mean(log_p)  # (10)
+    return loss, (log_p, cache)
 
 
 def boltzmann_machine_loss_backward(cache, d_loss):
     log_p, cache = cache
-    return boltzmann_machine_log_likelihood_backward(cache, np.full_like(log_p, -d_loss / len(log_p)))  # through (8)
+    d_log_p = np.full_like(log_p, -d_loss / len(log_p))  # through (10)
+    d_params, d_v = boltzmann_machine_log_likelihood_backward(cache, d_log_p)  # through (1) (6) (7) (8) (9)
+    return d_params, d_v
 
 
-def _states(n, dtype):
-    if n > LARGEST:
-        raise ValueError(f"boltzmann_machine: there are {n} units to sum over, expected at most {LARGEST}")
-    return np.array(list(product((0, 1), repeat=n)), dtype)
-
-
-def _completions(v, n):
+def _completions(v, b):
     """Every row of v with all states of the other units, (N 2^(n - V), n)."""
-    if v.shape[1] > n:
+    if v.shape[1] > b.shape[0]:
         raise ValueError(
-            f"boltzmann_machine: v has shape {tuple(v.shape)}, expected at most {n} columns, as params.W"
+            f"boltzmann_machine: v has shape {tuple(v.shape)}, expected at most {b.shape[0]} columns, as params.W"
         )
-    h = _states(n - v.shape[1], v.dtype)
+    h = boltzmann_machine_states(b[v.shape[1] :])
     return np.concatenate([np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))], axis=1)
-
-
-def _log_sum_exp(x):
-    most = np.max(x, axis=-1, keepdims=True)
-    return np.squeeze(most, -1) + np.log(np.sum(np.exp(x - most), axis=-1))

@@ -1,5 +1,8 @@
 """Adam: steps scaled by running averages of the gradient and of its square.
 
+Idea: Momentum gives a steady direction, RMSProp a step of the right size for every weight; Adam uses both. Both
+    averages start at 0, which would make the first steps wrong, so a bias correction divides it out.
+
     m ← β₁ m + (1 - β₁) g                       (1)   first moment
     v ← β₂ v + (1 - β₂) g²                      (2)   second moment
     m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)       (3)   bias correction, t = 1, 2, ...
@@ -9,10 +12,18 @@ Shapes: any tree of arrays; gradients, m and v are trees of the same structure a
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
 
-Variant: the paper's Algorithm 1, with ε outside the root and after the bias correction (PyTorch, optax). TensorFlow
-    and Keras use the "ε̂" form at the end of the paper's section 2, in which ε is added to √v before the correction.
-    (1 - β₂) g g is evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not
-    overflow. 1 - βᵗ is computed in float64.
+Variant: the paper's Algorithm 1, with ε outside the root and after the bias correction. (1 - β₂) g g is
+    evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow. 1 - βᵗ is
+    computed in float64.
+
+Differs:
+    torch.optim.Adam, optax.adam: the same.
+    keras.optimizers.Adam, tf.raw_ops.ResourceApplyAdam: the "ε̂" form at the end of the paper's section 2: ε is
+        added to √v before the correction, θ ← θ - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε̂), with a default of
+        1e-7. The same with ε̂ = ε √(1 - β₂ᵗ).
+
+Relation: RMSProp with an averaged gradient and bias correction. AMSGrad keeps the largest v, AdaMax takes a
+    maximum in place of the mean square, Nadam looks ahead.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -27,7 +38,7 @@ import optree
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from shared.support.blocks import blockwise
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -64,7 +75,5 @@ def adam_update(
         m_hat, sqrt_v_hat = m / correction1, np.sqrt(v) / correction2**0.5  # (3)
         return p - lr * m_hat / (sqrt_v_hat + eps), m, v  # (4)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.m, state.v))
-    params, m, v = (tree.unflatten(new) for new in zip(*map(blockwise(update), leaves, *others), strict=True))
+    params, m, v = map_leaves(update, params, grads, state.m, state.v)
     return params, AdamState(step, m, v)

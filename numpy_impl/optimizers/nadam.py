@@ -1,5 +1,8 @@
 """Nadam: Adam with Nesterov's look ahead, and a momentum that grows over time.
 
+Idea: Nesterov's look-ahead improves momentum, and Adam's first moment is a momentum. Nadam puts the look-ahead
+    into Adam: the step already uses the weight that the momentum will have next.
+
     μ_t = β₁ (1 - ½ 0.96^(ψ t))                 (1)   schedule, t = 1, 2, ...
     π_t = π_{t-1} μ_t,  π_0 = 1                 (2)   product of all μ so far
     m ← β₁ m + (1 - β₁) g                       (3)   first moment; g: the gradient of the loss at θ
@@ -13,10 +16,16 @@ Shapes: any tree of arrays; gradients, m and v are trees of the same structure a
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient. ψ is per step.
 
-Variant: PyTorch's, with Dozat's schedule at ψ = 0.004 and ε outside the root. Keras has 0.96^t, which is ψ = 1; optax
-    has no schedule, μ_t = β₁. All three leave out the paper's factor β₂ on v̂. Powers and π are computed in float64,
-    and π is kept in the dtype of the parameters; PyTorch keeps it in float32 even for float64 parameters.
-    (1 - β₂) g g is evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow.
+Variant: Dozat's schedule at ψ = 0.004 and ε outside the root; the paper's factor β₂ on v̂ is left out, as in
+    every library. Powers and π are computed in float64, and π is kept in the dtype of the parameters. (1 - β₂)
+    g g is evaluated from the left and √v̂ as √v / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow.
+
+Differs:
+    torch.optim.NAdam: the same, but π is kept in float32 even for float64 parameters.
+    keras.optimizers.Nadam: 0.96ᵗ in the schedule, which is ψ = 1.
+    optax.nadam: no schedule: μ_t = β₁.
+
+Relation: Adam with Nesterov's look-ahead (see nag), and a momentum that grows over time.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), if ψ is negative, or if gradients, state and
     parameters are different trees.
@@ -31,7 +40,7 @@ import optree
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from shared.support.blocks import blockwise
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -66,8 +75,8 @@ def nadam_update(
     t = float(step)
     mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (psi * i)) for i in (t, t + 1))  # (1)
     product = float(state.product) * mu  # (2)
-    along_m, along_g = mu_next / (1 - product * mu_next), (1 - mu) / (1 - product)
-    correction = 1 - beta2**t
+    along_m, along_g = mu_next / (1 - product * mu_next), (1 - mu) / (1 - product)  # (5)
+    correction = 1 - beta2**t  # (6)
 
     def update(p, g, m, v):
         m = beta1 * m + (1 - beta1) * g  # (3)
@@ -76,7 +85,5 @@ def nadam_update(
         sqrt_v_hat = np.sqrt(v) / correction**0.5  # (6)
         return p - lr * m_hat / (sqrt_v_hat + eps), m, v  # (7)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.m, state.v))
-    params, m, v = (tree.unflatten(new) for new in zip(*map(blockwise(update), leaves, *others), strict=True))
+    params, m, v = map_leaves(update, params, grads, state.m, state.v)
     return params, NadamState(step, np.asarray(product, state.product.dtype), m, v)

@@ -1,22 +1,45 @@
-"""Additive attention (Bahdanau): where to look in a sequence, decided by a small network.
+"""Additive attention (Bahdanau): a small network decides which places of a sequence to read.
 
-    q    = s W_s                                        (1)   the question, from the state of who asks
-    k_j  = h_j W_h                                      (2)   a key for each place j of what was read
-    e_j  = w · tanh(q + k_j)                            (3)   how well place j fits
-    α_j  = e^(e_j) / Σ_i e^(e_i)                        (4)   over the valid places; 0 at the others
-    c    = Σ_j α_j h_j                                  (5)   what is seen there
+Idea: An encoder that hands over one vector has to squeeze every sentence into it, however long. Attention keeps one
+    vector for each place, and lets every step of the decoder take its own weighted mean of them.
 
-Shapes: s (N, Q); hs (S, N, E), place first; mask (S, N), True at valid places; W_s (Q, A), W_h (E, A), w (A,);
-    q (N, A), keys (S, N, A), α (S, N), c (N, E). attention_read does (3) to (5), for questions that come one after
-    the other while the keys stay.
+    query     = s W_q                               (1)   what the decoder looks for, made of its state
+    keys_j    = hs_j W_k                            (2)   what place j of the encoder answers to
+    hidden_j  = tanh(query + keys_j)                (3)
+    scores_j  = v · hidden_j                        (4)   how well place j fits the query
+    weights_j = e^(scores_j) / Σ_i e^(scores_i)     (5)   softmax over the valid places; 0 at the others
+    c         = Σ_j weights_j hs_j                  (6)   context: the weighted mean of the places
 
-Units: α are weights that add up to 1.
+Gradients:
+    d_weights_j ← d_weights_j + d_c · hs_j                              through (6)   ← adds to its own as output
+    d_scores_j = weights_j (d_weights_j - Σ_i weights_i d_weights_i)    through (5)
+    d_v = Σ_n Σ_j d_scores_j hidden_j                                   through (4)
+    d_hidden_j = d_scores_j v                                           through (4)
+    d_keys_j = d_hidden_j ⊙ (1 - hidden_j²)                             through (3)
+    d_query = Σ_j d_keys_j                                              through (3)
+    d_W_k = Σ_j hs_jᵀ d_keys_j                                          through (2)
+    d_hs_j = weights_j d_c + d_keys_j W_kᵀ                              through (2) (6)
+    d_W_q, d_s = sᵀ d_query, d_query W_qᵀ                               through (1)
 
-Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every
-    dtype; where no place is valid, α and c are 0 (a softmax over -∞ alone would be NaN). Keras's AdditiveAttention
-    has no W_s and W_h, and takes 1e9 from masked scores, which in float64 leaves a row without valid places as if
-    nothing were masked. Luong et al. 2015, arXiv:1508.04025, ask with the state after the step, and score by
-    products. attention_init draws Glorot-uniform weights.
+Shapes: s (N, Q); hs (S, N, M), place first; mask (S, N), True at valid places; W_q (Q, A), W_k (M, A), v (A,);
+    query (N, A), keys and hidden (S, N, A), scores and weights (S, N), c (N, M). attention_read is (3) to (6), for a
+    decoder whose queries come one after the other while the keys stay.
+
+Units: the weights of an example add up to 1.
+
+Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every dtype;
+    where no place is valid, the weights and c are 0. attention_init draws Glorot-uniform weights.
+
+Differs:
+    Keras: AdditiveAttention is (3) to (6), v its `scale`; W_q and W_k are Dense layers without bias in front of it.
+        It has the batch first, and takes 1e9 from masked scores: in float64 a row without a valid place keeps its
+        scores, as if nothing were masked.
+    torch.nn: no such layer; a softmax over scores that are all -∞ gives NaN.
+    ONNX: no such operator; its Attention is that of Transformers.
+    Luong et al. 2015: arXiv:1508.04025, ask with the state after the step, and score by products.
+
+Relation: recurrent/decoder reads by attention_read at every step. It is the oldest sibling of the attention of
+    Transformers, which scores by products of queries and keys.
 
 Raises: ValueError if sizes or dtypes disagree, or if there is no place at all (S = 0).
 
@@ -36,68 +59,88 @@ from shared.support.shapes import checked
 
 
 class AttentionParams(NamedTuple):
-    W_s: Float[Array, "Q A"]
-    W_h: Float[Array, "E A"]
-    w: Float[Array, "A"]
+    W_q: Float[Array, "Q A"]
+    W_k: Float[Array, "M A"]
+    v: Float[Array, "A"]
+
+
+class AttentionReadCache(NamedTuple):
+    v: Array
+    hs: Array
+    hidden: Array
+    weights: Array
+
+
+class AttentionCache(NamedTuple):
+    params: AttentionParams
+    s: Array
+    read: AttentionReadCache
 
 
 def attention_init(
-    rng: Generator, n_asking: int, n_read: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: str = "float32"
 ) -> AttentionParams:
     return AttentionParams(
-        W_s=glorot_uniform(rng, (n_asking, n_hidden), dtype=dtype),
-        W_h=glorot_uniform(rng, (n_read, n_hidden), dtype=dtype),
-        w=glorot_uniform(rng, (n_hidden, 1), dtype=dtype)[:, 0],
+        W_q=glorot_uniform(rng, (n_query, n_hidden), dtype=dtype),
+        W_k=glorot_uniform(rng, (n_encoder, n_hidden), dtype=dtype),
+        v=glorot_uniform(rng, (n_hidden, 1), dtype=dtype)[:, 0],
     )
 
 
 @checked(S=1)
 def attention_read(
-    w: Float[Array, "A"],
-    q: Float[Array, "N A"],
+    v: Float[Array, "A"],
+    query: Float[Array, "N A"],
     keys: Float[Array, "S N A"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
-) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
-    fits = tanh(q + keys)
-    e = fits @ w  # (3)
-    e = e if mask is None else np.where(mask, e, -np.inf)
-    top = np.max(e, axis=0)
-    p = np.exp(e - np.where(np.isfinite(top), top, 0))
-    total = np.sum(p, axis=0)
-    alpha = p / np.where(total > 0, total, 1)  # (4)
-    c = np.einsum("sn,sne->ne", alpha, hs)  # (5)
-    return (c, alpha), (w, fits, hs, alpha)
+) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
+    hidden = tanh(query + keys)  # (3)
+    scores = hidden @ v  # (4)
+    masked = scores if mask is None else np.where(mask, scores, -np.inf)
+    top = np.max(masked, axis=0)  # against overflow; it drops out
+    exps = np.exp(masked - np.where(np.isfinite(top), top, 0))
+    total = np.sum(exps, axis=0)
+    weights = exps / np.where(total > 0, total, 1)  # (5)
+    c = np.einsum("sn,snm->nm", weights, hs)  # (6)
+    return (c, weights), AttentionReadCache(v, hs, hidden, weights)
 
 
-def attention_read_backward(cache, d_outputs, *, hs_too=True):
-    """hs_too=False leaves out hs's gradient, α d_c: who asks many times adds them up in one product."""
-    w, fits, hs, alpha = cache
-    d_c, d_alpha = d_outputs
-    d_alpha = d_alpha + np.einsum("ne,sne->sn", d_c, hs)  # through (5)
-    d_e = alpha * (d_alpha - np.sum(alpha * d_alpha, axis=0))  # through (4)
-    d_w = d_e.reshape(-1) @ fits.reshape(-1, len(w))  # through (3)
-    d_keys = (1 - fits * fits) * d_e[..., None] * w  # through (3)
-    d_hs = alpha[..., None] * d_c if hs_too else None  # through (5)
-    return d_w, np.sum(d_keys, axis=0), d_keys, d_hs, None
+def attention_read_backward(cache, d_outputs, later=None):
+    """later: what it returned for the later reads of the same keys; the gradients of v, keys and hs are added up."""
+    v, hs, hidden, weights = cache
+    d_c, d_weights = d_outputs
+    d_weights = d_weights + np.einsum("nm,snm->sn", d_c, hs)  # through (6)
+    d_scores = weights * (d_weights - np.sum(weights * d_weights, axis=0))  # through (5)
+    d_v = d_scores.reshape(-1) @ hidden.reshape(-1, len(v))  # through (4)
+    d_hidden = d_scores[..., None] * v  # through (4)
+    d_keys = d_hidden * (1 - hidden * hidden)  # through (3)
+    d_query = np.sum(d_keys, axis=0)  # through (3)
+    d_hs = weights[..., None] * d_c  # through (6)
+    if later is not None:
+        d_v += later[0]  # through (4)
+        d_keys += later[2]  # through (3)
+        d_hs += later[3]  # through (6)
+    return d_v, d_query, d_keys, d_hs, None
 
 
 @checked(S=1)
 def attention(
     params: AttentionParams,
     s: Float[Array, "N Q"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
-) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
-    q = s @ params.W_s  # (1)
-    keys = np.tensordot(hs, params.W_h, 1)  # (2)
-    outputs, cache = attention_read(params.w, q, keys, hs, mask)
-    return outputs, (params, s, hs, cache)
+) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
+    query = s @ params.W_q  # (1)
+    keys = np.tensordot(hs, params.W_k, 1)  # (2), all places in one matmul (hs @ W_k makes S small ones)
+    outputs, cache = attention_read(params.v, query, keys, hs, mask)
+    return outputs, AttentionCache(params, s, cache)
 
 
 def attention_backward(cache, d_outputs):
-    params, s, hs, cache = cache
-    d_w, d_q, d_keys, d_hs, _ = attention_read_backward(cache, d_outputs)
-    d_W_h = hs.reshape(-1, hs.shape[-1]).T @ d_keys.reshape(-1, len(d_w))  # through (2)
-    d_params = AttentionParams(W_s=s.T @ d_q, W_h=d_W_h, w=d_w)  # through (1)
-    return d_params, d_q @ params.W_s.T, d_hs + np.tensordot(d_keys, params.W_h.T, 1), None  # through (1) (2)
+    params, s, read = cache
+    d_v, d_query, d_keys, d_hs, _ = attention_read_backward(read, d_outputs)  # through (3) (4) (5) (6)
+    d_W_k = read.hs.reshape(-1, len(params.W_k)).T @ d_keys.reshape(-1, len(d_v))  # through (2)
+    d_hs += np.tensordot(d_keys, params.W_k.T, 1)  # through (2)
+    d_W_q, d_s = s.T @ d_query, d_query @ params.W_q.T  # through (1)
+    return AttentionParams(d_W_q, d_W_k, d_v), d_s, d_hs, None

@@ -56,12 +56,12 @@ def bidirectional(
     return (ys, (last, last_turned)), (hs.shape[-1], cache, cache_turned)
 
 
-def bidirectional_backward(cache, d_outputs, *, params_only=False):
+def bidirectional_backward(cache, d_outputs):
     H, cache, cache_turned = cache
     d_ys, (d_last, d_last_turned) = d_outputs
     d_hs, d_hs_turned = d_ys[..., :H], d_ys[::-1, :, H:]  # through (4)
-    d_turned = stacked_backward(cache_turned, (d_hs_turned, (d_last_turned,)), params_only=params_only)  # through (3)
-    d_there = stacked_backward(cache, (d_hs, (d_last,)), params_only=params_only)  # through (1)
+    d_turned = stacked_backward(cache_turned, (d_hs_turned, (d_last_turned,)))  # through (3)
+    d_there = stacked_backward(cache, (d_hs, (d_last,)))  # through (1)
     d_params, d_states = BidirectionalParams(*d_there[0], *d_turned[0]), (*d_there[2], *d_turned[2])
-    d_xs = None if params_only else d_there[1] + d_turned[1][::-1]  # through (2)
+    d_xs = d_there[1] + d_turned[1][::-1]  # through (2)
     return d_params, d_xs, d_states, None

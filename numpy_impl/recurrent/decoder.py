@@ -1,32 +1,54 @@
 """Decoder: writes a sequence one symbol at a time, from what an encoder has read.
 
-    x_t      = row y_{t-1} of W_y                       (1)   the symbol before, embedded
-    c_t      = attention(s_{t-1}; h_1 ... h_S)          (2)   with attention; without, c_t = s_0 or nothing
-    a_t      = x_t W_x + c_t W_c + b                    (3)   blocks r | z | n, each (N, H)
-    u_t      = s_{t-1} W_h                              (4)   blocks r | z | n
-    r, z     = σ(a_r + u_r), σ(a_z + u_z)               (5)   reset and update gate
-    n        = tanh(a_n + r ⊙ (u_n + b_n))              (6)   candidate
-    s_t      = (1 - z) ⊙ n + z ⊙ s_{t-1}                (7)   state
-    logits_t = s_t W_o + b_o                            (8)
+Idea: A sequence is likely if each of its symbols is likely after those before it. So a recurrent network gets the
+    last symbol, keeps the others in its state, looks at what the encoder has read, and scores every next symbol.
 
-Shapes: inputs (T, N), time first, integers from 0 to K-1: y_0 to y_{T-1}; state s_0 (N, H); hs (S, N, E) what the
-    encoder made of each place, mask (S, N), True at valid places; W_y (K, D), W_x (D, 3H), W_c (E, 3H), W_h (H, 3H),
-    b (3H,), b_n (H,), W_o (H, K), b_o (K,); attention: W_s (H, A), W_h (E, A), w (A,); logits (T, N, K).
+    xs_t     = row inputs_t of E                        (1)   the symbol before, embedded
+    keys     = hs W_k                                   (2)   with attention, once for all steps
+    query_t  = s_{t-1} W_q                              (3)   with attention
+    c_t      = attention_read(v, query_t, keys, hs)     (4)   with attention; else c_t = s_0, or there is none
+    a_t      = xs_t W_x + c_t W_c + b                   (5)   blocks r | z | n, each (N, H)
+    s_t      = gru_cell(W_h, b_n, a_t, s_{t-1})         (6)   of recurrent/gru, where u_t = s_{t-1} W_h + [0, 0, b_n]
+    logits_t = s_t W_o + b_o                            (7)
+
+Gradients:
+    d_W_o, d_b_o = Σ_t s_tᵀ d_logits_t, Σ_t Σ_n d_logits_tn             through (7)
+    d_s_t = d_logits_t W_oᵀ + z_{t+1} ⊙ d_s_{t+1} + d_u_{t+1} W_hᵀ + d_query_{t+1} W_qᵀ    through (3) (6) (7)
+    d_s_0 = z_1 ⊙ d_s_1 + d_u_1 W_hᵀ + d_query_1 W_qᵀ + Σ_t d_a_t W_cᵀ  through (3) (5) (6)   Σ: with "concat" alone
+    d_a_t, d_u_t = gru_cell_backward(d_s_t)                             through (6)
+    d_W_h, d_b_n = Σ_t s_{t-1}ᵀ d_u_t, Σ_t Σ_n d_u_tn (block n)         through (6)
+    d_W_x, d_b = Σ_t xs_tᵀ d_a_t, Σ_t Σ_n d_a_tn                        through (5)
+    d_W_c = Σ_t c_tᵀ d_a_t                                              through (5)
+    d_c_t, d_xs_t = d_a_t W_cᵀ, d_a_t W_xᵀ                              through (5)
+    d_v, d_query_t, d_keys = attention_read_backward(d_c_t)             through (4)   those of v and keys: Σ_t
+    d_W_q = Σ_t s_{t-1}ᵀ d_query_t                                      through (3)
+    d_W_k = Σ_j hs_jᵀ d_keys_j                                          through (2)
+    d_hs_j = Σ_t weights_tj d_c_t + d_keys_j W_kᵀ                       through (2) (4)
+    d_E_k = Σ_t Σ_n [inputs_tn = k] d_xs_tn                             through (1)
+
+Shapes: inputs (T, N), time first, integers from 0 to K-1; state s (N, H); hs (S, N, M), what the encoder made of
+    each place j; mask (S, N), True at valid places; E (K, D), W_x (D, 3H), W_c (M, 3H), W_h (H, 3H), b (3H,), b_n
+    (H,), W_o (H, K), b_o (K,); attention: W_q (H, A), W_k (M, A), v (A,), weights_t (S, N); logits (T, N, K).
+    decoder_step is one step, for when its input depends on the logits before; decoder_memory is what steps share.
 
 Units: logits are nats, up to a constant for each step.
 
-Variant: the cell is the GRU of recurrent/gru. Three ways to hand over what was read: "init", through the first state
-    alone (Sutskever et al.; then W_c is None); "concat", that state is an input of every step too (Cho et al.; E =
-    H); "attention", every step looks for itself, with the state before it (Bahdanau et al.; Luong et al. 2015 look
-    with the state after it). The logits see the state alone; Cho et al. and Bahdanau et al. feed c_t and x_t to the
-    output as well. decoder_step is one step for decoding, where the next input depends on the logits;
-    decoder_memory is what all steps share.
+Variant: three ways to hand over what was read: "init", through the first state alone (Sutskever et al.; W_c is None);
+    "concat", that state is an input of every step too (Cho et al.; M = H); "attention", every step reads for itself,
+    with a query from the state before it (Bahdanau et al.). The logits depend on the state alone.
+
+Differs:
+    Cho et al. 2014, Bahdanau et al. 2015: c_t and xs_t are inputs of the output layer as well.
+    Luong et al. 2015: arXiv:1508.04025; the query is the state after the step, and c_t goes to the output alone.
+    torch.nn.GRUCell: W_x over W_c is its one matrix, for xs_t and c_t side by side; biases as in recurrent/gru.
+    Keras: GRUCell has the blocks in the order z, r, n, and the same single matrix.
+
+Relation: recurrent/seq2seq puts an encoder in front, recurrent/beam_search looks for the likeliest sequence.
 
 Raises: ValueError if sizes or dtypes disagree, if T or S is 0, if an input is negative or at least K, or if the
     context is not one of the three.
 
-Reference: Sutskever, Vinyals & Le 2014, arXiv:1409.3215; Cho et al. 2014, arXiv:1406.1078; Bahdanau, Cho & Bengio
-    2015, arXiv:1409.0473.
+Reference: Sutskever et al. 2014, arXiv:1409.3215; Cho et al. 2014, arXiv:1406.1078; Bahdanau et al., arXiv:1409.0473.
 """
 
 from typing import Annotated, NamedTuple
@@ -36,17 +58,18 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
+from numpy_impl.recurrent._steps import outer_sum, row_sum
 from numpy_impl.recurrent.attention import AttentionParams, attention_init, attention_read, attention_read_backward
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
+from numpy_impl.recurrent.gru import GRUCache, gru_cell, gru_cell_backward
 from shared.support.shapes import Below, checked
 
 
 class DecoderParams(NamedTuple):
-    W_y: Float[Array, "K D"]
+    E: Float[Array, "K D"]
     W_x: Float[Array, "D 3*H"]
-    W_c: Float[Array, "E 3*H"] | None
+    W_c: Float[Array, "M 3*H"] | None
     W_h: Float[Array, "H 3*H"]
     b: Float[Array, "3*H"]
     b_n: Float[Array, "H"]
@@ -56,17 +79,32 @@ class DecoderParams(NamedTuple):
 
 
 class DecoderMemory(NamedTuple):
-    a: Float[Array, "N 3*H"] | None
+    shared: Float[Array, "... 3*H"]
     keys: Float[Array, "S N A"] | None
-    hs: Float[Array, "S N E"]
+    hs: Float[Array, "S N M"]
     mask: Bool[Array, "S N"] | None
+
+
+class DecoderStepCache(NamedTuple):
+    c: Array | None
+    read: tuple | None
+    cell: GRUCache
+
+
+class DecoderCache(NamedTuple):
+    params: DecoderParams
+    hs: Array
+    lookup: tuple
+    xs: Array
+    steps: list[DecoderStepCache]
+    ss: Array
 
 
 def decoder_init(
     rng: Generator,
     n_symbols: int,
     n_embedding: int,
-    n_read: int,
+    n_encoder: int,
     n_hidden: int,
     *,
     context: str = "init",
@@ -76,14 +114,15 @@ def decoder_init(
     if context not in ("init", "concat", "attention"):
         raise ValueError(f"decoder_init: context is {context!r}, expected 'init', 'concat' or 'attention'")
     draw = lambda *shape: glorot_uniform(rng, shape, dtype=dtype)
+    attends = context == "attention"
     return DecoderParams(
-        W_y=embedding_init(rng, n_symbols, n_embedding, dtype=dtype),
+        E=embedding_init(rng, n_symbols, n_embedding, dtype=dtype),
         W_x=draw(n_embedding, 3 * n_hidden),
-        W_c=None if context == "init" else draw(n_read, 3 * n_hidden),
+        W_c=None if context == "init" else draw(n_encoder, 3 * n_hidden),
         W_h=draw(n_hidden, 3 * n_hidden),
         b=np.zeros(3 * n_hidden, dtype),
         b_n=np.zeros(n_hidden, dtype),
-        attention=attention_init(rng, n_hidden, n_read, n_attention, dtype=dtype) if context == "attention" else None,
+        attention=attention_init(rng, n_hidden, n_encoder, n_attention, dtype=dtype) if attends else None,
         W_o=draw(n_hidden, n_symbols),
         b_o=np.zeros(n_symbols, dtype),
     )
@@ -93,46 +132,31 @@ def decoder_init(
 def decoder_memory(
     params: DecoderParams,
     s_0: Float[Array, "N H"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
 ) -> DecoderMemory:
-    """What all steps share, once: the product with s_0 of "concat", the keys of attention."""
+    """What all steps share, computed once: b, and s_0 W_c of "concat"; the keys of "attention"."""
+    shared, keys = params.b, None
     if params.attention is not None:
         if params.W_c is None:
             raise ValueError("decoder: params has attention without W_c, expected both or neither")
-        return DecoderMemory(None, np.tensordot(hs, params.attention.W_h, 1), hs, mask)
-    if params.W_c is None:
-        return DecoderMemory(None, None, hs, mask)
-    if len(params.W_c) != s_0.shape[1]:
-        raise ValueError(f"decoder: W_c has {len(params.W_c)} rows, expected {s_0.shape[1]}, the size of s_0")
-    return DecoderMemory(s_0 @ params.W_c, None, hs, mask)
+        keys = np.tensordot(hs, params.attention.W_k, 1)  # (2)
+    elif params.W_c is not None:
+        if len(params.W_c) != s_0.shape[1]:
+            raise ValueError(f"decoder: W_c has {len(params.W_c)} rows, expected {s_0.shape[1]}, the size of s_0")
+        shared = s_0 @ params.W_c + params.b  # (5)
+    return DecoderMemory(shared, keys, hs, mask)
 
 
-def _step(params, a, s, memory):
-    look, alpha, look_cache = params.attention, None, None
-    if look is not None:
-        (c, alpha), look_cache = attention_read(look.w, s @ look.W_s, memory.keys, memory.hs, memory.mask)  # (2)
-        a = a + c @ params.W_c  # (3)
-        look_cache = c, look_cache
-    H = s.shape[1]
-    u = s @ params.W_h  # (4)
-    rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])
-    r, z = rz[:, :H], rz[:, H:]  # (5)
-    u_n = u[:, 2 * H :] + params.b_n
-    n = tanh(a[:, 2 * H :] + r * u_n)  # (6)
-    return (1 - z) * n + z * s, alpha, (s, rz, n, u_n, look_cache)  # (7)
-
-
-def _cell_backward(W_h, cache, d_s):
-    s, rz, n, u_n, _ = cache
-    H = s.shape[1]
-    r, z = rz[:, :H], rz[:, H:]
-    d_a, d_u = np.empty((len(s), 3 * H), s.dtype), np.empty((len(s), 3 * H), s.dtype)
-    d_n = d_s * (1 - z) * (1 - n * n)  # through (6) (7)
-    d_u[:, :H], d_u[:, H : 2 * H], d_u[:, 2 * H :] = d_n * u_n, d_s * (s - n), d_n * r  # through (6) (7)
-    d_u[:, : 2 * H] *= rz * (1 - rz)  # through (5)
-    d_a[:, : 2 * H], d_a[:, 2 * H :] = d_u[:, : 2 * H], d_n
-    return d_a, d_u, d_s * z + d_u @ W_h.T  # through (4) (7)
+def _step(params, from_x, s, memory):
+    """from_x: the part of a that needs no state. The next state, the weights of attention, the cache."""
+    attention, c, weights, read_cache = params.attention, None, None, None
+    if attention is not None:
+        query = s @ attention.W_q  # (3)
+        (c, weights), read_cache = attention_read(attention.v, query, memory.keys, memory.hs, memory.mask)  # (4)
+    a = from_x if c is None else from_x + c @ params.W_c  # (5)
+    s, cell_cache = gru_cell(params.W_h, params.b_n, a, s)  # (6)
+    return s, weights, DecoderStepCache(c, read_cache, cell_cache)
 
 
 @checked(T=1, S=1)
@@ -140,70 +164,58 @@ def decoder(
     params: DecoderParams,
     inputs: Annotated[Int[Array, "T N"], Below("K")],
     s_0: Float[Array, "N H"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
 ) -> Float[Array, "T N K"]:
     memory = decoder_memory(params, s_0, hs, mask)
-    xs, lookup_cache = embedding(params.W_y, inputs)  # (1)
-    steps = np.tensordot(xs, params.W_x, 1) + params.b  # (3), every step in one matmul
-    steps = steps if memory.a is None else steps + memory.a
+    xs, lookup_cache = embedding(params.E, inputs)  # (1)
+    from_xs = np.tensordot(xs, params.W_x, 1) + memory.shared  # (5), every step in one matmul
     s, states, caches = s_0, [], []
-    for a in steps:
-        s, _, cache = _step(params, a, s, memory)
+    for from_x in from_xs:
+        s, _, cache = _step(params, from_x, s, memory)
         states.append(s)
         caches.append(cache)
     ss = np.stack(states)
-    return np.tensordot(ss, params.W_o, 1) + params.b_o, (params, xs, lookup_cache, s_0, hs, ss, caches)  # (8)
+    logits = np.tensordot(ss, params.W_o, 1) + params.b_o  # (7)
+    return logits, DecoderCache(params, hs, lookup_cache, xs, caches, ss)
 
 
 def decoder_backward(cache, d_logits):
-    params, xs, lookup_cache, s_0, hs, ss, caches = cache
-    look = params.attention
-    d_ss = np.tensordot(d_logits, params.W_o.T, 1)  # through (8)
-    d_as, d_us = np.empty((2, *ss.shape[:2], params.b.size), ss.dtype)
-    d_s, looks = np.zeros_like(s_0), []
-    for t in reversed(range(len(caches))):
-        d_as[t], d_us[t], d_s = _cell_backward(params.W_h, caches[t], d_ss[t] + d_s)
-        if look is not None:
-            d_c = d_as[t] @ params.W_c.T  # through (3)
-            d_w, d_q, d_keys, *_ = attention_read_backward(caches[t][-1][1], (d_c, 0), hs_too=False)
-            d_s += d_q @ look.W_s.T  # through (2)
-            looks.append((d_c, d_w, d_q, d_keys))
-    before = np.concatenate([s_0[None], ss[:-1]])  # s_{t-1}
-    d_hs, d_W_c, d_look = np.zeros_like(hs), None, None
-    if look is not None:
-        cs, alphas = (np.stack(x) for x in zip(*((c, read[-1]) for *_, (c, read) in caches), strict=True))
-        d_cs, d_ws, d_qs, d_keys = zip(*looks[::-1], strict=True)
-        d_keys = sum(d_keys)
-        d_hs = _weighted(alphas, np.stack(d_cs)) + np.tensordot(d_keys, look.W_h.T, 1)  # through (2)
-        d_look = AttentionParams(_outer(before, np.stack(d_qs)), _outer(hs, d_keys), sum(d_ws))  # through (2)
-        d_W_c = _outer(cs, d_as)  # through (3)
+    params, hs, lookup_cache, xs, steps, ss = cache
+    d_W_o, d_b_o = outer_sum(ss, d_logits), row_sum(d_logits)  # through (7)
+    from_logits = np.tensordot(d_logits, params.W_o.T, 1)  # through (7)
+    d_all_a, d_all_u = np.empty((2, *ss.shape[:2], params.b.size), ss.dtype)
+    d_hs, d_attention, d_W_c = np.zeros_like(hs), None, None
+    d_queries, later, carried = [], None, 0  # carried: what step t + 1 gives back to s_t
+    for t in reversed(range(len(steps))):
+        d_s = from_logits[t] + carried  # through (7)
+        d_a, d_u, carried = gru_cell_backward(steps[t].cell, d_s)  # through (6)
+        d_all_a[t], d_all_u[t] = d_a, d_u
+        if params.attention is not None:
+            d_c = d_a @ params.W_c.T  # through (5)
+            unused = np.zeros_like(steps[t].read.weights)  # the weights, an output of the read as well
+            later = attention_read_backward(steps[t].read, (d_c, unused), later)  # through (4)
+            d_v, d_query, d_keys, d_hs, _ = later  # through (4)
+            carried += d_query @ params.attention.W_q.T  # through (3)
+            d_queries.append(d_query)
+    d_s_0 = carried  # through (3) (6)
+    previous = np.stack([step.cell.state for step in steps])  # s_{t-1}
+    if params.attention is not None:
+        d_W_q = outer_sum(previous, np.stack(d_queries[::-1]))  # through (3)
+        d_W_k = outer_sum(hs, d_keys)  # through (2)
+        d_attention = AttentionParams(d_W_q, d_W_k, d_v)
+        d_hs += np.tensordot(d_keys, params.attention.W_k.T, 1)  # through (2)
+        d_W_c = outer_sum(np.stack([step.c for step in steps]), d_all_a)  # through (5)
     elif params.W_c is not None:
-        d_c = np.sum(d_as, axis=0)
-        d_W_c, d_s = s_0.T @ d_c, d_s + d_c @ params.W_c.T  # through (3)
-    d_W_y, _ = embedding_backward(lookup_cache, np.tensordot(d_as, params.W_x.T, 1))  # through (1) (3)
-    d_params = DecoderParams(
-        W_y=d_W_y,
-        W_x=_outer(xs, d_as),  # through (3), every step in one matmul
-        W_c=d_W_c,
-        W_h=_outer(before, d_us),  # through (4)
-        b=np.sum(d_as, axis=(0, 1)),
-        b_n=np.sum(d_us[..., 2 * s_0.shape[1] :], axis=(0, 1)),  # through (6)
-        attention=d_look,
-        W_o=_outer(ss, d_logits),  # through (8)
-        b_o=np.sum(d_logits, axis=(0, 1)),
-    )
-    return d_params, None, d_s, d_hs, None
-
-
-def _outer(xs, ys):
-    """Σ xᵀ y over all steps and rows."""
-    return xs.reshape(-1, xs.shape[-1]).T @ ys.reshape(-1, ys.shape[-1])
-
-
-def _weighted(alphas, d_cs):
-    """Σ_t α_t d_c_t for every place: (T, S, N) and (T, N, E) to (S, N, E)."""
-    return (alphas.transpose(2, 1, 0) @ d_cs.swapaxes(0, 1)).swapaxes(0, 1)
+        d_shared = np.sum(d_all_a, axis=0)  # through (5)
+        d_W_c = previous[0].T @ d_shared  # through (5)
+        d_s_0 += d_shared @ params.W_c.T  # through (5)
+    d_W_x, d_b = outer_sum(xs, d_all_a), row_sum(d_all_a)  # through (5)
+    d_W_h, d_b_n = outer_sum(previous, d_all_u), row_sum(d_all_u)[-ss.shape[-1] :]  # through (6)
+    d_xs = np.tensordot(d_all_a, params.W_x.T, 1)  # through (5)
+    d_E, _ = embedding_backward(lookup_cache, d_xs)  # through (1)
+    d_params = DecoderParams(d_E, d_W_x, d_W_c, d_W_h, d_b, d_b_n, d_attention, d_W_o, d_b_o)
+    return d_params, None, d_s_0, d_hs, None
 
 
 @checked
@@ -213,8 +225,9 @@ def decoder_step(
     s: Float[Array, "N H"],
     memory: DecoderMemory,
 ) -> tuple[Float[Array, "N K"], Float[Array, "N H"], Float[Array, "S N"] | None]:
-    """Logits, the next state, and where attention looked."""
-    x, _ = embedding(params.W_y, inputs)  # (1)
-    a = x @ params.W_x + params.b  # (3)
-    s, alpha, _ = _step(params, a if memory.a is None else a + memory.a, s, memory)
-    return s @ params.W_o + params.b_o, s, alpha  # (8)
+    """Logits, the next state, the weights of attention."""
+    x, _ = embedding(params.E, inputs)  # (1)
+    from_x = x @ params.W_x + memory.shared  # (5)
+    s, weights, _ = _step(params, from_x, s, memory)
+    logits = s @ params.W_o + params.b_o  # (7)
+    return logits, s, weights

@@ -1,24 +1,61 @@
 """Gated recurrent unit (GRU).
 
-    a_t  = x_t W_x + b                          (1)   blocks r | z | n, each (N, H)
-    u_t  = h_{t-1} W_h                          (2)   blocks r | z | n
-    r, z = σ(a_r + u_r), σ(a_z + u_z)           (3)   reset and update gate
-    n    = tanh(a_n + r ⊙ (u_n + b_n))          (4)   candidate
-    n    = tanh(a_n + (r ⊙ h_{t-1}) W_n + b_n)  (5)   with reset_after=False; W_n is the last block of W_h
-    h_t  = (1 - z) ⊙ n + z ⊙ h_{t-1}            (6)   state and output
-    h_t  = h_{t-1}, and the output is 0         (7)   at the steps where a mask is False
+Idea: A gate z decides, number by number, how much of the old state is kept. What is kept passes unchanged, so that a
+    gradient survives many steps, where each step of a plain RNN shrinks or blows it up.
 
-Shapes: xs (T, N, D), time first; state h (N, H); W_x (D, 3H), W_h (H, 3H), b (3H,), b_n (H,); mask (T, N), True at
-    the steps that count; outputs hs (T, N, H) and the last state. gru_step takes one x (N, D) and gives one state.
+    a     = x_t W_x + b                              (1)   blocks r | z | n, each (N, H)
+    u     = state W_h + [0, 0, b_n]                  (2)   blocks r | z | n; state is state_{t-1}
+    r, z  = σ(a_r + u_r), σ(a_z + u_z)               (3)   reset and update gate
+    n     = tanh(a_n + r ⊙ u_n)                      (4)   candidate
+    gated = r ⊙ state, n = tanh(a_n + gated W_n + b_n)    (5)   in place of (4) with reset_after=False; W_n is W_h's
+                                                           block n, and u has the blocks r | z alone
+    h     = (1 - z) ⊙ n + z ⊙ state                  (6)
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)   m_t is 1 where the step counts, 0 where the mask is False
+    hs_t  = m_t ⊙ state_t                            (7)
 
-Units: n lies between -1 and 1, and so does h if it starts there.
+Gradients:
+    d_state_t = m_t ⊙ d_hs_t + (1 - m_{t+1}) ⊙ d_state_{t+1} + z ⊙ d_h + d_u W_hᵀ   through (2) (6) (7)   of t + 1
+    d_state_t = m_t ⊙ d_hs_t + (1 - m_{t+1}) ⊙ d_state_{t+1} + z ⊙ d_h + r ⊙ d_gated + [d_a_r, d_a_z] [W_r, W_z]ᵀ
+                                                         through (2) (5) (6) (7)   with reset_after=False
+    d_h = m_t ⊙ d_state_t                                through (7)
+    d_n = d_h ⊙ (1 - z)                                  through (6)
+    d_z = d_h ⊙ (state - n)                              through (6)
+    d_a_n = d_n ⊙ (1 - n²)                               through (4) (5)
+    d_r = d_a_n ⊙ u_n                                    through (4)
+    d_u_n = d_a_n ⊙ r                                    through (4)
+    d_gated = d_a_n W_nᵀ                                 through (5)
+    d_r = d_gated ⊙ state                                through (5)
+    d_a = [d_r ⊙ r ⊙ (1 - r), d_z ⊙ z ⊙ (1 - z), d_a_n]  through (3) (4) (5)
+    d_u = [d_a_r, d_a_z, d_u_n]                          through (3) (4)   blocks r and z are those of d_a
+    d_W_x = Σ_t x_tᵀ d_a_t                               through (1)
+    d_b = Σ_t Σ_n d_a_tn                                 through (1)
+    d_xs_t = d_a_t W_xᵀ                                  through (1)
+    d_W_h = Σ_t state_{t-1}ᵀ d_u_t                       through (2)
+    d_W_h = Σ_t [state_{t-1}ᵀ [d_a_r, d_a_z], gated_tᵀ d_a_n]    through (2) (5)   with reset_after=False
+    d_b_n = Σ_t Σ_n d_u_n                                through (2)
+    d_b_n = Σ_t Σ_n d_a_n                                through (5)
 
-Variant: the reset gate acts after the matrix product, as in the paper's first version, PyTorch (the only form there)
-    and Keras; reset_after=False is the paper's last version, and the default of ONNX (linear_before_reset=0). z keeps
-    the old state, as in Cho et al., PyTorch, Keras and ONNX; Chung et al. 2014, arXiv:1412.3555, swap z and 1 - z.
-    Blocks as in PyTorch; Keras and ONNX have z, r, n. Of PyTorch's two biases those of r and z only add up and are
-    one, b; b_n is the candidate's second one, which the reset gate multiplies. A masked step changes nothing and
-    passes no gradient on, as in PyTorch's packed sequences. gru_init draws Glorot-uniform weights and zero biases.
+Shapes: xs (T, N, D), time first; state (N, H); W_x (D, 3H), W_h (H, 3H), b (3H,), b_n (H,); mask (T, N), True at the
+    steps that count; outputs hs (T, N, H) and the last state. gru_step takes one x (N, D) and gives one state.
+    gru_cell and gru_cell_reset_before are (2) to (6) of one step, given a (N, 3H).
+
+Units: n lies between -1 and 1, and so does the state if it starts there.
+
+Variant: the reset gate acts after the matrix product, as in the paper's first version; with reset_after=False before
+    it, as in its last version. z keeps the old state, as in the paper. The biases of r and z are one, b; the
+    candidate has a second one, b_n, which the reset gate multiplies. A masked step changes nothing and passes no
+    gradient on. gru_init draws Glorot-uniform weights and zero biases.
+
+Differs:
+    torch.nn.GRU: reset_after=True only; the same blocks r, z, n, with transposed weights and two biases for each
+        block: b is the sum of those of r and z, and b_n is the last block of bias_hh. Packed sequences are its masks.
+    Keras: blocks in the order z, r, n; with reset_after=True its bias is (2, 3H): b, and b_n behind zeros. A masked
+        step repeats the output before it, unless zero_output_for_mask=True.
+    ONNX: blocks in the order z, r, n; linear_before_reset=1 is reset_after=True, and its default 0 is False.
+    Chung et al. 2014, arXiv:1412.3555: z and 1 - z change places.
+
+Relation: an LSTM keeps its memory in a cell state apart from its output, with a gate for keeping and one for writing;
+    here 1 - z writes what z does not keep. With r = 1 both forms are the same.
 
 Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
@@ -34,6 +71,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
+from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
 from shared.support.shapes import checked
 
 
@@ -42,6 +80,31 @@ class GRUParams(NamedTuple):
     W_h: Float[Array, "H 3*H"]
     b: Float[Array, "3*H"]
     b_n: Float[Array, "H"]
+
+
+class GRUCache(NamedTuple):
+    W_h: Array
+    state: Array
+    r: Array
+    z: Array
+    n: Array
+    u_n: Array
+
+
+class GRUResetBeforeCache(NamedTuple):
+    W_h: Array
+    state: Array
+    r: Array
+    z: Array
+    n: Array
+    gated: Array
+
+
+class GRUStepsCache(NamedTuple):
+    params: GRUParams
+    xs: Array
+    mask: Array | None
+    cells: list[GRUCache | GRUResetBeforeCache]
 
 
 def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> GRUParams:
@@ -57,59 +120,71 @@ def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
     return np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
 
 
-def _cell(params, a, state, reset_after):
+@checked
+def gru_cell(
+    W_h: Float[Array, "H 3*H"], b_n: Float[Array, "H"], a: Float[Array, "N 3*H"], state: Float[Array, "N H"]
+) -> Float[Array, "N H"]:
     H = state.shape[1]
-    if reset_after:
-        u = state @ params.W_h  # (2)
-        rz = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])
-        r, z = rz[:, :H], rz[:, H:]  # (3)
-        kept = u[:, 2 * H :] + params.b_n  # what the reset gate multiplies
-        n = tanh(a[:, 2 * H :] + r * kept)  # (4)
-    else:
-        u = state @ params.W_h[:, : 2 * H]  # (2)
-        rz = sigmoid(a[:, : 2 * H] + u)
-        r, z = rz[:, :H], rz[:, H:]  # (3)
-        kept = state
-        n = tanh(a[:, 2 * H :] + (r * kept) @ params.W_h[:, 2 * H :] + params.b_n)  # (5)
+    u = state @ W_h  # (2)
+    u_n = u[:, 2 * H :] + b_n  # (2)
+    r, z = np.split(sigmoid(a[:, : 2 * H] + u[:, : 2 * H]), 2, axis=-1)  # (3)
+    a_n = a[:, 2 * H :]  # (4)
+    n = tanh(a_n + r * u_n)  # (4)
     h = (1 - z) * n + z * state  # (6)
-    return h, (state, rz, n, kept)
+    return h, GRUCache(W_h, state, r, z, n, u_n)
 
 
-def _cell_backward(params, cache, d_h, reset_after):
-    """Gradients of a and u (of the product that takes the place of u_n with reset_after=False), and of the state."""
-    state, rz, n, kept = cache
+def gru_cell_backward(cache, d_h):
+    """Gradients of a, of u and of the state. Those of W_h and b_n follow from d_u, for all steps at once."""
+    W_h, state, r, z, n, u_n = cache
+    d_n, d_z = d_h * (1 - z), d_h * (state - n)  # through (6)
+    d_a_n = d_n * (1 - n * n)  # through (4)
+    d_r, d_u_n = d_a_n * u_n, d_a_n * r  # through (4)
+    d_a = np.concatenate([d_r * r * (1 - r), d_z * z * (1 - z), d_a_n], axis=-1)  # through (3) (4)
+    d_u = np.concatenate([d_a[:, : -n.shape[1]], d_u_n], axis=-1)  # through (3) (4)
+    return d_a, d_u, d_h * z + d_u @ W_h.T  # through (2) (6)
+
+
+@checked
+def gru_cell_reset_before(
+    W_h: Float[Array, "H 3*H"], b_n: Float[Array, "H"], a: Float[Array, "N 3*H"], state: Float[Array, "N H"]
+) -> Float[Array, "N H"]:
     H = state.shape[1]
-    r, z = rz[:, :H], rz[:, H:]
-    d_n = d_h * (1 - z) * (1 - n * n)  # through (6), and the tanh of (4) or (5)
-    d_u = np.empty((len(d_h), 3 * H), d_h.dtype)
-    if reset_after:
-        d_r, d_u[:, 2 * H :] = d_n * kept, d_n * r  # through (4)
-    else:
-        d_kept = d_n @ params.W_h[:, 2 * H :].T  # through (5)
-        d_r, d_u[:, 2 * H :] = d_kept * kept, d_n
-    d_u[:, :H], d_u[:, H : 2 * H] = d_r, d_h * (state - n)  # through (6)
-    d_u[:, : 2 * H] *= rz * (1 - rz)  # through (3)
-    if reset_after:
-        d_state = d_h * z + d_u @ params.W_h.T  # through (2) (6)
-    else:
-        d_state = d_h * z + d_u[:, : 2 * H] @ params.W_h[:, : 2 * H].T + d_kept * r
-    return d_n, d_u, d_state
+    u = state @ W_h[:, : 2 * H]  # (2)
+    r, z = np.split(sigmoid(a[:, : 2 * H] + u), 2, axis=-1)  # (3)
+    gated, a_n = r * state, a[:, 2 * H :]  # (5)
+    n = tanh(a_n + gated @ W_h[:, 2 * H :] + b_n)  # (5)
+    h = (1 - z) * n + z * state  # (6)
+    return h, GRUResetBeforeCache(W_h, state, r, z, n, gated)
+
+
+def gru_cell_reset_before_backward(cache, d_h):
+    """Gradients of a, of [u, gated W_n], which is the same, and of the state."""
+    W_h, state, r, z, n, _ = cache
+    H = state.shape[1]
+    d_n, d_z = d_h * (1 - z), d_h * (state - n)  # through (6)
+    d_a_n = d_n * (1 - n * n)  # through (5)
+    d_gated = d_a_n @ W_h[:, 2 * H :].T  # through (5)
+    d_r = d_gated * state  # through (5)
+    d_a = np.concatenate([d_r * r * (1 - r), d_z * z * (1 - z), d_a_n], axis=-1)  # through (3) (5)
+    d_u = d_a[:, : 2 * H]  # through (3)
+    return d_a, d_a, d_h * z + d_gated * r + d_u @ W_h[:, : 2 * H].T  # through (2) (5) (6)
 
 
 @checked
 def gru_step(
     params: GRUParams, x: Float[Array, "N D"], state: Float[Array, "N H"], *, reset_after: bool = True
 ) -> Float[Array, "N H"]:
+    cell = gru_cell if reset_after else gru_cell_reset_before
     a = x @ params.W_x + params.b  # (1)
-    state, cache = _cell(params, a, state, reset_after)
-    return state, (params, x, cache, reset_after)
+    h, cache = cell(params.W_h, params.b_n, a, state)
+    return h, GRUStepsCache(params, x[None], None, [cache])
 
 
-def gru_step_backward(cache, d_state, *, params_only=False):
-    params, x, cache, reset_after = cache
-    d_n, d_u, d_state = _cell_backward(params, cache, d_state, reset_after)
-    d_params, d_a = _params_backward(x, *_factors([cache], reset_after), d_n, d_u)
-    return d_params, None if params_only else d_a @ params.W_x.T, d_state  # through (1)
+def gru_step_backward(cache, d_h):
+    d_a, d_u, d_state = _cell_backward(cache.cells[0], d_h)  # through (2) (3) (4) (5) (6)
+    d_params = _params_backward(cache, d_a[None], d_u[None])  # through (1) (2) (5)
+    return d_params, d_a @ cache.params.W_x.T, d_state  # through (1)
 
 
 @checked(T=1)
@@ -121,53 +196,44 @@ def gru(
     *,
     reset_after: bool = True,
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    steps = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all in one matmul (xs @ W_x makes T small ones)
+    cell = gru_cell if reset_after else gru_cell_reset_before
+    all_a = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states, caches = [], []
-    for t, a in enumerate(steps):
-        h, cache = _cell(params, a, state, reset_after)
-        state = h if mask is None else np.where(mask[t, :, None], h, state)  # (7)
+    for t, a in enumerate(all_a):
+        h, cache = cell(params.W_h, params.b_n, a, state)
+        state = masked_state(mask, t, h, state)  # (7)
         states.append(state)
         caches.append(cache)
-    hs = np.stack(states)
-    hs = hs if mask is None else np.where(mask[..., None], hs, 0)  # (7)
-    return (hs, state), (params, xs, mask, caches, reset_after)
+    hs = masked_outputs(mask, np.stack(states))  # (7)
+    return (hs, state), GRUStepsCache(params, xs, mask, caches)
 
 
-def gru_backward(cache, d_outputs, *, params_only=False):
-    params, xs, mask, caches, reset_after = cache
-    d_hs, d_state = d_outputs
-    d_hs = d_hs if mask is None else np.where(mask[..., None], d_hs, 0)
-    d_ns, d_us = np.empty_like(d_hs), np.empty((*xs.shape[:2], params.b.size), xs.dtype)
-    for t in reversed(range(len(caches))):
-        d_h, d_carried = d_hs[t] + d_state, 0
-        if mask is not None:
-            d_h, d_carried = np.where(mask[t, :, None], d_h, 0), np.where(mask[t, :, None], 0, d_h)  # through (7)
-        d_ns[t], d_us[t], d_state = _cell_backward(params, caches[t], d_h, reset_after)
-        d_state += d_carried
-    d_params, d_as = _params_backward(xs, *_factors(caches, reset_after), d_ns, d_us)
-    return d_params, None if params_only else np.tensordot(d_as, params.W_x.T, 1), d_state, None  # through (1)
+def gru_backward(cache, d_outputs):
+    params, xs, mask, cells = cache
+    d_hs, carried = d_outputs  # carried: what the steps after t give back to the state
+    from_outputs = masked_outputs(mask, d_hs)  # through (7)
+    d_all_a, d_all_u = np.empty((2, *xs.shape[:2], params.b.size), xs.dtype)
+    for t in reversed(range(len(cells))):
+        d_state = from_outputs[t] + carried  # through (7)
+        d_h, past = masked_state_backward(mask, t, d_state)  # through (7)
+        d_all_a[t], d_all_u[t], carried = _cell_backward(cells[t], d_h)  # through (2) (3) (4) (5) (6)
+        carried = carried + past  # through (7)
+    d_params = _params_backward(cache, d_all_a, d_all_u)  # through (1) (2) (5)
+    return d_params, np.tensordot(d_all_a, params.W_x.T, 1), carried, None  # through (1)
 
 
-def _factors(caches, reset_after):
-    """What W_h multiplies, of every step: for blocks r and z, and for block n."""
-    states = np.stack([state for state, *_ in caches])
-    if reset_after:
-        return states, states
-    return states, np.stack([rz[:, : state.shape[1]] * state for state, rz, *_ in caches])
+def _cell_backward(cache, d_h):
+    back = gru_cell_backward if isinstance(cache, GRUCache) else gru_cell_reset_before_backward
+    return back(cache, d_h)  # through (2) (3) (4) (5) (6)
 
 
-def _params_backward(xs, states, kept, d_ns, d_us):
-    """Gradients of the parameters, and of every a."""
-    H = d_ns.shape[-1]
-    d_us, xs = _rows(d_us), _rows(xs)
-    d_W_h = np.concatenate(
-        [_rows(states).T @ d_us[:, : 2 * H], _rows(kept).T @ d_us[:, 2 * H :]], axis=1
-    )  # through (2) (5)
-    d_b_n = np.sum(d_us[:, 2 * H :], axis=0)  # through (4) (5)
-    d_as = np.concatenate([d_us[:, : 2 * H], _rows(d_ns)], axis=1)
-    d_params = GRUParams(W_x=xs.T @ d_as, W_h=d_W_h, b=np.sum(d_as, axis=0), b_n=d_b_n)  # through (1)
-    return d_params, d_as.reshape(*d_ns.shape[:-1], 3 * H)
-
-
-def _rows(steps):
-    return steps.reshape(-1, steps.shape[-1])
+def _params_backward(cache, d_a, d_u):
+    _, xs, _, cells = cache
+    H = cells[0].state.shape[1]
+    states = np.stack([cell.state for cell in cells])  # state_{t-1}
+    d_W_x, d_b = outer_sum(xs, d_a), row_sum(d_a)  # through (1)
+    d_b_n = row_sum(d_u)[2 * H :]  # through (2) (5)
+    d_W_h = outer_sum(states, d_u)  # through (2)
+    if isinstance(cells[0], GRUResetBeforeCache):
+        d_W_h[:, 2 * H :] = outer_sum(np.stack([cell.gated for cell in cells]), d_u[..., 2 * H :])  # through (5)
+    return GRUParams(d_W_x, d_W_h, d_b, d_b_n)

@@ -127,7 +127,7 @@ def lstm(
     return (np.stack(hs), state), (params, xs, caches, mask)
 
 
-def lstm_backward(cache, d_outputs, *, params_only=False):
+def lstm_backward(cache, d_outputs):
     params, xs, caches, mask = cache
     d_hs, d_state = d_outputs
     d_zs = np.empty((*xs.shape[:2], params.b.size), xs.dtype)
@@ -142,7 +142,7 @@ def lstm_backward(cache, d_outputs, *, params_only=False):
     d_params = LSTMParams(
         W_x=_rows(xs).T @ _rows(d_zs), W_h=_rows(h_before).T @ _rows(d_zs), b=np.sum(d_zs, axis=(0, 1))
     )  # through (1), every step in one matmul
-    return d_params, None if params_only else np.tensordot(d_zs, params.W_x.T, 1), d_state, None
+    return d_params, np.tensordot(d_zs, params.W_x.T, 1), d_state, None
 
 
 def _rows(steps):
@@ -155,11 +155,11 @@ def lstm_classifier(params: LSTMClassifierParams, xs: Float[Array, "T N D"]) -> 
     return state.h @ params.W_y + params.b_y, (params, hs, state, cache)  # (7)
 
 
-def lstm_classifier_backward(cache, d_logits, *, params_only=False):
+def lstm_classifier_backward(cache, d_logits):
     params, hs, state, cache = cache
     d_W_y, d_b_y, d_h = state.h.T @ d_logits, np.sum(d_logits, axis=0), d_logits @ params.W_y.T  # through (7)
     d_outputs = np.zeros_like(hs), LSTMState(h=d_h, c=np.zeros_like(state.c))
-    d_lstm, d_xs, _, _ = lstm_backward(cache, d_outputs, params_only=params_only)
+    d_lstm, d_xs, _, _ = lstm_backward(cache, d_outputs)
     return LSTMClassifierParams(d_lstm, d_W_y, d_b_y), d_xs
 
 
@@ -172,7 +172,7 @@ def lstm_classifier_loss(
     return loss, (cache, loss_cache)
 
 
-def lstm_classifier_loss_backward(cache, d_loss, *, params_only=False):
+def lstm_classifier_loss_backward(cache, d_loss):
     cache, loss_cache = cache
     d_logits, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (8)
-    return *lstm_classifier_backward(cache, d_logits, params_only=params_only), None
+    return *lstm_classifier_backward(cache, d_logits), None

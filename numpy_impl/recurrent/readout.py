@@ -64,11 +64,11 @@ def readout(
     return (ys, lasts), (params, hs, cache)
 
 
-def readout_backward(cache, d_outputs, *, params_only=False):
+def readout_backward(cache, d_outputs):
     params, hs, cache = cache
     d_ys, d_lasts = d_outputs
     d_hs, d_W_y = np.tensordot(d_ys, params.W_y.T, 1), _rows(hs).T @ _rows(d_ys)  # through (2)
-    d_layers, d_xs, d_states, *_ = stacked_backward(cache, (d_hs, d_lasts), params_only=params_only)  # through (1)
+    d_layers, d_xs, d_states, *_ = stacked_backward(cache, (d_hs, d_lasts))  # through (1)
     return ReadoutParams(d_layers, d_W_y, np.sum(d_ys, axis=(0, 1))), d_xs, d_states, None
 
 
@@ -83,13 +83,13 @@ def readout_last(
     return h @ params.W_y + params.b_y, (params, hs, lasts, cache)  # (3)
 
 
-def readout_last_backward(cache, d_y, *, params_only=False):
+def readout_last_backward(cache, d_y):
     params, hs, lasts, cache = cache
     *below, top = (_zeros(last) for last in lasts)
     d_W_y, d_b_y, d_h = _output(lasts[-1]).T @ d_y, np.sum(d_y, axis=0), d_y @ params.W_y.T  # through (3)
     d_lasts = *below, top._replace(h=d_h) if isinstance(top, LSTMState) else d_h
     d_outputs = np.zeros_like(hs), d_lasts
-    d_layers, d_xs, *_ = stacked_backward(cache, d_outputs, params_only=params_only)  # through (1)
+    d_layers, d_xs, *_ = stacked_backward(cache, d_outputs)  # through (1)
     return ReadoutParams(d_layers, d_W_y, d_b_y), d_xs, None
 
 
@@ -117,10 +117,10 @@ def readout_value_loss(
     return loss, (cache, loss_cache)
 
 
-def readout_value_loss_backward(cache, d_loss, *, params_only=False):
+def readout_value_loss_backward(cache, d_loss):
     cache, loss_cache = cache
     d_y, d_target = losses.mse_backward(loss_cache, d_loss)  # through (4)
-    d_params, d_xs, _ = readout_last_backward(cache, d_y, params_only=params_only)
+    d_params, d_xs, _ = readout_last_backward(cache, d_y)
     return d_params, d_xs, d_target
 
 
@@ -133,10 +133,10 @@ def readout_label_loss(
     return loss, (cache, loss_cache)
 
 
-def readout_label_loss_backward(cache, d_loss, *, params_only=False):
+def readout_label_loss_backward(cache, d_loss):
     cache, loss_cache = cache
     d_y, _ = losses.softmax_cross_entropy_backward(loss_cache, d_loss)  # through (5)
-    d_params, d_xs, _ = readout_last_backward(cache, d_y, params_only=params_only)
+    d_params, d_xs, _ = readout_last_backward(cache, d_y)
     return d_params, d_xs, None
 
 
@@ -154,13 +154,13 @@ def readout_next_loss(
     return -np.sum(weights * picked), (log_p, labels, weights, lasts, cache)  # (6)
 
 
-def readout_next_loss_backward(cache, d_loss, *, params_only=False):
+def readout_next_loss_backward(cache, d_loss):
     log_p, labels, weights, lasts, cache = cache
     d_logits = np.exp(log_p)
     d_logits[np.arange(labels.size), labels.reshape(-1)] -= 1
     d_ys = (d_loss * weights[:, None] * d_logits).reshape(*labels.shape, -1)  # through (6)
     d_outputs = d_ys, tuple(map(_zeros, lasts))
-    d_params, d_xs, *_ = readout_backward(cache, d_outputs, params_only=params_only)
+    d_params, d_xs, *_ = readout_backward(cache, d_outputs)
     return d_params, d_xs, None, None
 
 

@@ -1,18 +1,39 @@
 """Recurrent neural network of Elman (RNN), with tanh.
 
-    z_t = x_t W_x + h_{t-1} W_h + b             (1)
-    h_t = tanh(z_t)                             (2)   state and output
-    h_t = h_{t-1}, and the output is 0          (3)   at the steps where a mask is False
+Idea: One set of weights reads a sequence step by step, and a state carries what was read so far. So the network takes
+    sequences of any length, where a dense layer needs a weight for every place.
 
-Shapes: xs (T, N, D), time first; state h (N, H); W_x (D, H), W_h (H, H), b (H,); mask (T, N), True at the steps that
+    z = x_t W_x + state W_h + b                 (1)   state is state_{t-1}
+    h = tanh(z)                                 (2)
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)   m_t is 1 where the step counts, 0 where the mask is False
+    hs_t = m_t ⊙ state_t                        (3)
+
+Gradients:
+    d_state_t = m_t ⊙ d_hs_t + d_z_{t+1} W_hᵀ + (1 - m_{t+1}) ⊙ d_state_{t+1}   through (1) (3)
+    d_h = m_t ⊙ d_state_t                       through (3)
+    d_z = d_h ⊙ (1 - h²)                        through (2)
+    d_W_x = Σ_t x_tᵀ d_z_t                      through (1)
+    d_W_h = Σ_t state_{t-1}ᵀ d_z_t              through (1)
+    d_b = Σ_t Σ_n d_z_tn                        through (1)
+    d_xs_t = d_z_t W_xᵀ                         through (1)
+
+Shapes: xs (T, N, D), time first; state (N, H); W_x (D, H), W_h (H, H), b (H,); mask (T, N), True at the steps that
     count; outputs hs (T, N, H) and the last state.
 
 Units: h lies between -1 and 1.
 
-Variant: tanh (torch.nn.RNN and Keras's SimpleRNN have it as the default, too), one bias (PyTorch's two are added up;
-    ONNX stores both). A masked step changes nothing and passes no gradient to xs or the weights: as with PyTorch's
-    packed sequences and Keras's zero_output_for_mask (Keras without it repeats the last output). rnn_init draws
-    Glorot-uniform weights and zero biases (PyTorch: everything from U(-1/√H, 1/√H); Keras: W_h orthogonal).
+Variant: tanh, and one bias. A masked step changes nothing, gives the output 0, and passes no gradient to xs or the
+    weights. rnn_init draws Glorot-uniform weights and zero biases.
+
+Differs:
+    torch.nn.RNN: transposed weights, and two biases, which add up to b; nonlinearity="relu" is an option; everything
+        is drawn from U(-1/√H, 1/√H). Packed sequences are its masks.
+    Keras: SimpleRNN has the same weights; it draws W_h orthogonal. A masked step repeats the output before it, unless
+        zero_output_for_mask=True.
+    ONNX: transposed weights; B holds two biases, which add up to b.
+
+Relation: an LSTM and a GRU are this network with gates, which let a gradient pass many steps unchanged; here each one
+    multiplies it by W_hᵀ and by a slope below 1.
 
 Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
@@ -28,6 +49,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import tanh
 from numpy_impl.initializers import glorot_uniform
+from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
 from shared.support.shapes import checked
 
 
@@ -35,6 +57,14 @@ class RNNParams(NamedTuple):
     W_x: Float[Array, "D H"]
     W_h: Float[Array, "H H"]
     b: Float[Array, "H"]
+
+
+class RNNCache(NamedTuple):
+    params: RNNParams
+    xs: Array
+    mask: Array | None
+    befores: list[Array]  # state_{t-1} of every step
+    all_h: list[Array]
 
 
 def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> RNNParams:
@@ -53,37 +83,30 @@ def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
 def rnn(
     params: RNNParams, xs: Float[Array, "T N D"], state: Float[Array, "N H"], mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), every step in one matmul (xs @ W_x makes T small ones)
-    states = [state]
-    for t, z in enumerate(zs):
-        z += state @ params.W_h  # (1)
+    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    states, befores, all_h = [], [], []
+    for t, z_x in enumerate(zs):
+        z = z_x + state @ params.W_h  # (1)
         h = tanh(z)  # (2)
-        state = h if mask is None else np.where(mask[t, :, None], h, state)  # (3)
+        befores.append(state)
+        state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
-    states = np.stack(states)
-    hs = states[1:] if mask is None else np.where(mask[..., None], states[1:], 0)  # (3)
-    return (hs, state), (params, xs, states, mask)
+        all_h.append(h)
+    hs = masked_outputs(mask, np.stack(states))  # (3)
+    return (hs, state), RNNCache(params, xs, mask, befores, all_h)
 
 
-def rnn_backward(cache, d_outputs, *, params_only=False):
-    params, xs, states, mask = cache
-    d_hs, d_state = d_outputs
-    slopes = 1 - states[1:] * states[1:]
-    if mask is not None:
-        d_hs = np.where(mask[..., None], d_hs, 0)
-        slopes = np.where(mask[..., None], slopes, 0)
-    d_zs = np.empty_like(slopes)
-    for t in reversed(range(len(d_zs))):
-        d_h = d_hs[t] + d_state
-        d_zs[t] = d_h * slopes[t]  # through (2)
-        d_state = d_zs[t] @ params.W_h.T  # through (1)
-        if mask is not None:
-            d_state += np.where(mask[t, :, None], 0, d_h)  # through (3)
-    d_params = RNNParams(
-        W_x=_rows(xs).T @ _rows(d_zs), W_h=_rows(states[:-1]).T @ _rows(d_zs), b=np.sum(d_zs, axis=(0, 1))
-    )  # through (1), every step in one matmul
-    return d_params, None if params_only else np.tensordot(d_zs, params.W_x.T, 1), d_state, None
-
-
-def _rows(steps):
-    return steps.reshape(-1, steps.shape[-1])
+def rnn_backward(cache, d_outputs):
+    params, xs, mask, befores, all_h = cache
+    d_hs, carried = d_outputs  # carried: what the steps after t give back to the state
+    from_outputs = masked_outputs(mask, d_hs)  # through (3)
+    d_zs = np.empty_like(d_hs)
+    for t in reversed(range(len(all_h))):
+        d_state = from_outputs[t] + carried  # through (3)
+        d_h, past = masked_state_backward(mask, t, d_state)  # through (3)
+        d_z = d_h * (1 - all_h[t] * all_h[t])  # through (2)
+        carried = d_z @ params.W_h.T + past  # through (1) (3)
+        d_zs[t] = d_z
+    d_W_x, d_b = outer_sum(xs, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
+    d_W_h = outer_sum(np.stack(befores), d_zs)  # through (1)
+    return RNNParams(d_W_x, d_W_h, d_b), np.tensordot(d_zs, params.W_x.T, 1), carried, None  # through (1)

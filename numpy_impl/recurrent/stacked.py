@@ -70,14 +70,14 @@ def stacked(
     return (hs, tuple(lasts)), (params, caches, drop_caches)
 
 
-def stacked_backward(cache, d_outputs, *, params_only=False):
+def stacked_backward(cache, d_outputs):
     params, caches, drop_caches = cache
     d_hs, d_lasts = d_outputs
     d_params, d_states = [], []
     for l in reversed(range(len(params))):
         _, cell_backward, _ = _cell(params[l])
-        d_outputs, only = (d_hs, d_lasts[l]), params_only and l == 0
-        d_layer, d_hs, d_state, _ = cell_backward(caches[l], d_outputs, params_only=only)  # through (3)
+        d_outputs = (d_hs, d_lasts[l])
+        d_layer, d_hs, d_state, _ = cell_backward(caches[l], d_outputs)  # through (3)
         if drop_caches and l > 0:
             d_hs, _ = dropout_backward(drop_caches[l - 1], d_hs)  # through (2)
         d_params.append(d_layer)

@@ -1,21 +1,14 @@
-"""The three columns behind one small adapter each: `get("torch")` and its siblings.
+"""Array libraries behind one small record each, `Backend`: those of the three columns, `get("torch")` and its
+siblings, and whatever a port is written in (`libraries`).
 
-An adapter is a module that says how its framework does what the harness needs and nothing more:
-
-    array(x, device), numpy(x)     one NumPy array to a tensor and back
-    vjp(fn, args, static, cotangents)   outputs, and gradients of every floating-point argument
-    value_and_grad(fn)             loss and its gradient with respect to the first argument
-    compile(step)                  the framework's compiler around a whole training step
-    device(name)                   checks a device name
-    scope(name)                    a context in which operations run on it
-    threads(n)                     uses n cores
-
-Everything about trees and names is here and the same for all.
+A record says how a library does what the harness needs and nothing more; everything about trees and names is here
+and the same for all.
 """
 
 import importlib
 import importlib.util
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import NamedTuple
 
@@ -24,6 +17,39 @@ import numpy as np
 NAMES = ("numpy", "torch", "tf")
 ELEMENTWISE = ("d_y", "dy")  # first argument of an elementwise backward: y = f(x), d_x = f_backward(d_y, x, y)
 LIBRARIES = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow"}
+
+
+class Backend(NamedTuple):
+    """What the harness needs of an array library.
+
+    array(x, device), numpy(x)          one NumPy array to one of the library's and back
+    vjp(fn, args, static, cotangents)   outputs, and gradients of every floating-point argument; None where the
+                                        library's gradients are not known here
+    eager()                             a context in which every line computes numbers at once
+
+    A column's has these as well:
+
+    call(fn, args, static)              outputs alone
+    gradients_inside(run, cotangents)   gradients of values on the way (not NumPy's, where they are written by hand)
+    value_and_grad(fn)                  loss and its gradient with respect to the first argument
+    compile(step)                       the framework's compiler around a whole training step
+    device(name)                        checks a device name
+    scope(name)                         a context in which operations run on it
+    threads(n)                          uses n cores
+    """
+
+    name: str
+    array: Callable
+    numpy: Callable
+    vjp: Callable | None = None
+    eager: Callable[[], AbstractContextManager] = nullcontext
+    call: Callable | None = None
+    gradients_inside: Callable | None = None
+    value_and_grad: Callable | None = None
+    compile: Callable | None = None
+    device: Callable | None = None
+    scope: Callable | None = None
+    threads: Callable | None = None
 
 
 class Seed(NamedTuple):
@@ -36,8 +62,8 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name in NAMES if importlib.util.find_spec(LIBRARIES[name]))
 
 
-def get(name: str) -> ModuleType:
-    """The adapter of one backend; ValueError if there is none of that name or its library is not installed."""
+def get(name: str) -> Backend:
+    """The record of one column's library; ValueError if the name is unknown or the library is not installed."""
     if name not in NAMES:
         raise ValueError(f"backend {name!r} is unknown, expected one of {', '.join(NAMES)}")
     if name not in installed():
@@ -46,7 +72,7 @@ def get(name: str) -> ModuleType:
         )
     if name == "tf" and "torch" in installed():
         import torch  # noqa: F401  both in one process work only if torch comes first
-    return importlib.import_module(f"shared.backends.{name}_backend")
+    return importlib.import_module(f"shared.backends.{name}_backend").BACKEND
 
 
 def module(backend: str, path: str) -> ModuleType:

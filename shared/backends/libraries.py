@@ -1,47 +1,34 @@
-"""Any array library behind the four functions that a port's check needs, found by what the port imports.
+"""The `Backend` of a port, whatever array library it is written in, found by what the port imports.
 
-NumPy, PyTorch, TensorFlow, JAX and MLX are known, the last four with their gradients. Of any other library is asked
-only that some function of it (`asarray`, `array`, `tensor`, ...) takes a NumPy array, and that its arrays have
-`__array__`, DLPack, `numpy()` or `tolist()`; a port can also say itself how arrays come and go, with `_array(x)` and
-`_numpy(x)`.
+NumPy, PyTorch, TensorFlow, JAX and MLX are known, the last four with their gradients. Any other library needs only
+some function (`asarray`, `array`, `tensor`, ...) that takes a NumPy array, and arrays with `__array__`, DLPack,
+`numpy()` or `tolist()`; a port can also say itself how arrays come and go, with `_array(x)` and `_numpy(x)`.
 """
 
 import ast
 import importlib
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
-from typing import Any, NamedTuple
 
 import numpy as np
 import optree
 
 from shared import backends
+from shared.backends import Backend
 
-KNOWN = {"torch": "torch", "tensorflow": "tf"}  # adapters that are there already
+KNOWN = {"torch": "torch", "tensorflow": "tf"}  # records that are there already
 HELPERS = {"numpy", "optree", "jaxtyping", "shared", "typing_extensions", "einops"}
 MAKERS = ("asarray", "array", "tensor", "Tensor", "constant", "from_numpy", "from_dlpack")
 
 
-class Library(NamedTuple):
-    """array, numpy: one array from and to NumPy. vjp: as an adapter's in `shared.backends`, or None where the
-    library's gradients are not known here. eager: a context in which every line computes numbers at once."""
-
-    name: str
-    array: Callable[[np.ndarray], Any]
-    numpy: Callable[[Any], np.ndarray]
-    vjp: Callable | None = None
-    eager: Callable[[], AbstractContextManager] = nullcontext
-
-
-def of(module: ModuleType, text: str) -> Library:
+def of(module: ModuleType, text: str) -> Backend:
     """The library that a port is written in. module: the port; text: its source.
 
     ValueError if it imports one that no way leads to: checked with NumPy's arrays, it would only seem to be right.
     """
     if hasattr(module, "_array"):
-        return Library("its own _array", module._array, getattr(module, "_numpy", to_numpy))
+        return Backend("its own _array", module._array, getattr(module, "_numpy", to_numpy))
     imported = _imports(text)
     names = [name for name in imported if name.split(".")[0] not in HELPERS | sys.stdlib_module_names]
     for name in names:
@@ -49,18 +36,17 @@ def of(module: ModuleType, text: str) -> Library:
         if top in OWN:
             return OWN[top]()
         if top in KNOWN:
-            adapter = backends.get(KNOWN[top])
-            return Library(top, adapter.array, adapter.numpy, adapter.vjp)
+            return backends.get(KNOWN[top])._replace(name=top)
     for name in names:
         make = _maker(importlib.import_module(name))
         if make:
-            return Library(name, make, to_numpy)
+            return Backend(name, make, to_numpy)
     if names and "numpy" not in imported:
         raise ValueError(
             f"no function of {', '.join(names)} makes an array that can be read back from one of NumPy's: "
             "the file can say how, with _array(x) and _numpy(x)"
         )
-    return Library("numpy", np.asarray, to_numpy)
+    return Backend("numpy", np.asarray, to_numpy)
 
 
 def to_numpy(x) -> np.ndarray:
@@ -106,7 +92,7 @@ def _imports(text: str) -> list[str]:
     return names
 
 
-def _jax() -> Library:
+def _jax() -> Backend:
     import jax
     import jax.numpy as jnp
 
@@ -114,16 +100,16 @@ def _jax() -> Library:
         _, back = jax.vjp(fn, floats)
         return back([jnp.asarray(dy, y.dtype) for dy, y in along])[0]
 
-    return Library("jax", jnp.asarray, np.asarray, _vjp(gradients), jax.disable_jit)
+    return Backend("jax", jnp.asarray, np.asarray, _vjp(gradients), jax.disable_jit)
 
 
-def _mlx() -> Library:
+def _mlx() -> Backend:
     import mlx.core as mx
 
     def gradients(fn, floats, along):
         return mx.vjp(lambda *values: fn(values), floats, [dy.astype(y.dtype) for dy, y in along])[1]
 
-    return Library("mlx", mx.array, np.asarray, _vjp(gradients))
+    return Backend("mlx", mx.array, np.asarray, _vjp(gradients))
 
 
 OWN = {"jax": _jax, "mlx": _mlx}

@@ -5,6 +5,7 @@ import sys
 
 import optree
 
+from shared import backends
 from shared.backends import is_float
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,6 +45,29 @@ def vjp(fn, args, static, cotangents):
     return outputs, optree.tree_map(lambda x: tf.convert_to_tensor(next(grads)) if is_float(x) else None, args)
 
 
+def gradients_inside(run, cotangents):
+    """What run(apart, watch) gives back, and the gradient of every tensor that was watched on its way.
+
+    run gives (outputs, anything). watch(x): remembers a tensor and gives its number, or None for a constant;
+    apart(x): the same numbers as a tensor of its own, whose gradient is of its own uses alone.
+    """
+    seen, places = [], {}
+    with tf.GradientTape() as tape:
+
+        def watch(x):
+            if id(x) not in places:
+                tape.watch(x)
+                places[id(x)] = len(seen)
+                seen.append(x)
+            return places[id(x)]
+
+        outputs, found = run(tf.identity, watch)
+    pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
+    values, along = zip(*((y, dy) for y, dy in pairs if is_float(y)), strict=True)
+    grads = tape.gradient(values, seen, along, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return outputs, found, list(map(tf.convert_to_tensor, grads))
+
+
 def value_and_grad(fn):
     def run(params, *args, **static):
         leaves, tree = optree.tree_flatten(params)
@@ -75,3 +99,18 @@ def scope(name):
 def threads(n):
     tf.config.threading.set_intra_op_parallelism_threads(n)  # possible only before TensorFlow's first operation
     tf.config.threading.set_inter_op_parallelism_threads(n)
+
+
+BACKEND = backends.Backend(
+    "tf",
+    array,
+    numpy,
+    vjp,
+    call=call,
+    gradients_inside=gradients_inside,
+    value_and_grad=value_and_grad,
+    compile=compile,
+    device=device,
+    scope=scope,
+    threads=threads,
+)

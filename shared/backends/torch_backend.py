@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import torch
 import optree
 
+from shared import backends
 from shared.backends import is_float
 
 
@@ -30,6 +31,31 @@ def vjp(fn, args, static, cotangents):
     values, along = zip(*((y, dy) for y, dy in pairs if is_float(y) and y.requires_grad), strict=True)
     grads = iter(torch.autograd.grad(values, inputs, along, allow_unused=True, materialize_grads=True))
     return outputs, optree.tree_map(lambda x: next(grads) if is_float(x) else None, args)
+
+
+def gradients_inside(run, cotangents):
+    """What run(apart, watch) gives back, and the gradient of every tensor that was watched on its way.
+
+    run gives (outputs, anything). watch(x): remembers a tensor and gives its number, or None for a constant;
+    apart(x): the same numbers as a tensor of its own, whose gradient is of its own uses alone.
+    """
+    seen, places = [], {}
+
+    def watch(x):
+        if not x.requires_grad:
+            return None
+        if id(x) not in places:
+            places[id(x)] = len(seen)
+            seen.append(x)
+        return places[id(x)]
+
+    def apart(x):
+        return x.view_as(x) if x.requires_grad else x.clone().requires_grad_()
+
+    outputs, found = run(apart, watch)
+    pairs = zip(optree.tree_leaves(outputs), optree.tree_leaves(cotangents(outputs)), strict=True)
+    values, along = zip(*((y, dy) for y, dy in pairs if is_float(y) and y.requires_grad), strict=True)
+    return outputs, found, torch.autograd.grad(values, seen, along, allow_unused=True, materialize_grads=True)
 
 
 def value_and_grad(fn):
@@ -63,3 +89,18 @@ def scope(name):
 
 def threads(n):
     torch.set_num_threads(n)
+
+
+BACKEND = backends.Backend(
+    "torch",
+    array,
+    numpy,
+    vjp,
+    call=call,
+    gradients_inside=gradients_inside,
+    value_and_grad=value_and_grad,
+    compile=compile,
+    device=device,
+    scope=scope,
+    threads=threads,
+)

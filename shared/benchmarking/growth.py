@@ -1,8 +1,9 @@
-"""How the cost of a recurrent cell grows with the length of its sequences, and how long the compilers take:
-`python -m shared.benchmarking.growth gru`. Forward and backward as in `triptych bench`, one thread, float32."""
+"""How the cost of a recurrent layer grows with the length of its sequences, and how long the compilers take. Forward
+and backward as in `triptych bench`, one thread, float32."""
 
-import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from shared import backends, catalogue
 from shared.benchmarks import Draw
@@ -39,20 +40,17 @@ def _seconds(step):
     return time.perf_counter() - begun
 
 
-def main(names: list[str]):
-    for name in names:
-        path = catalogue.find(name)
-        for backend in backends.installed():
-            backends.get(backend).threads(1)
-            times = [milliseconds(path, backend, T) for T in LENGTHS]
-            per_step = [1000 * ms / T for ms, T in zip(times, LENGTHS, strict=True)]
-            words = "  ".join(f"T={T}: {ms:.1f} ms" for T, ms in zip(LENGTHS, times, strict=True))
-            print(f"{path} {backend}: {words}; {min(per_step):.0f} to {max(per_step):.0f} µs a step", flush=True)
-        for backend, (mode, T) in COMPILED.items():
-            if backend in backends.installed():
-                seconds = compile_seconds(path, backend)
-                print(f"{path} {backend}: {mode} takes {seconds:.1f} s once for T={T}", flush=True)
+def rows(path: str, backend: str) -> Iterator[dict[str, Any]]:
+    """One row for each length, then one for the compiler where the backend has one."""
+    backends.get(backend).threads(1)
+    for T in LENGTHS:
+        yield {"algorithm": path, "backend": backend, "T": T, "ms": milliseconds(path, backend, T)}
+    if backend in COMPILED:
+        mode, T = COMPILED[backend]
+        yield {"algorithm": path, "backend": backend, "T": T, "mode": mode, "s": compile_seconds(path, backend)}
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:] or ["rnn", "gru", "lstm"])
+def can_grow(path: str) -> bool:
+    """Whether the benchmark of an algorithm has a length of sequences, T."""
+    module = catalogue.companion("benchmarks", path)
+    return module is not None and "T" in module.FULL

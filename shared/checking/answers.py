@@ -1,4 +1,4 @@
-"""Answering, for one algorithm, the five questions: do the columns agree with each other, with finite
+"""Answering, for one algorithm, five of the six questions: do the columns agree with each other, with finite
 differences and with an independent oracle, do the mutants die, and are the nasty cases survived?"""
 
 import importlib.util

@@ -9,18 +9,22 @@ import numpy as np
 
 from shared import catalogue
 from shared.cases import Mutant, main_cases, mutants, nasty_cases, tolerance
+from shared.checking import broken
 from shared.checking.answers import Answer, answer, compare, expected
+from shared.checking.broken import Broken
 from shared.differences import Difference, Mismatch
 
 Expected = list[tuple]  # (case, Answer) pairs
 
 
 class Finding(NamedTuple):
-    """What the checks said of one mutant. caught: whether they noticed; how: by which number or error."""
+    """What the checks said of one mutant. caught: whether they noticed; how: by which number or error; broken: the
+    gradient equations that it breaks, if it is on the way back."""
 
     mutant: Mutant
     caught: bool
     how: str
+    broken: Broken | None = None
 
 
 def plant(path: str, mutant: Mutant) -> ModuleType:
@@ -90,4 +94,4 @@ def unmutated(path: str, wanted: Expected) -> Answer | None:
 def all_findings(path: str) -> list[Finding]:
     wanted = expectations(path)
     unmutated(path, wanted)
-    return [examine(path, mutant, wanted) for mutant in mutants(path)]
+    return [examine(path, mutant, wanted)._replace(broken=broken.by(path, mutant)) for mutant in mutants(path)]

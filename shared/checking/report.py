@@ -1,4 +1,4 @@
-"""The five answers for one algorithm, with numbers: what `triptych check` prints and the README shows."""
+"""The six answers for one algorithm, with numbers: what `triptych check` prints and MEASURED.md shows."""
 
 import itertools
 import re
@@ -8,6 +8,7 @@ from shared import backends, cases
 from shared.cases import in_dtype, tolerance
 from shared.checking import mistakes
 from shared.checking.answers import answer, compare, expected, finite_differences, refusal, second_opinions
+from shared.comparing import question_six
 from shared.differences import FINITE, NONE, Difference, Mismatch, difference
 
 
@@ -37,6 +38,7 @@ def report(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
     survived = sum(_guarded(sheet, case, lambda case=case: _nasty(sheet, path, case, columns)) for case in nasty)
     bad = cases.bad_inputs(path)
     refused = sum(_refused(sheet, path, wrong, columns) for wrong in bad)
+    way_back = _way_back(sheet, path, columns)
     findings = mistakes.all_findings(path)
     sheet.problems += [f"mutant survives: {f.mutant.old!r} -> {f.mutant.new!r}" for f in findings if not f.caught]
     return {
@@ -52,6 +54,7 @@ def report(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
         "agreement": sheet.error("agreement"),
         "finite_differences": sheet.error("finite differences"),
         "second_opinions": {key[7:]: d.error for key, d in sheet.worst.items() if key.startswith("second ")},
+        "way_back": way_back,
         "mutants": {"caught": sum(f.caught for f in findings), "planted": len(findings)},
         "nasty_cases": {"survived": survived, "tried": len(nasty)},
         "bad_inputs": {"refused": refused, "tried": len(bad)},
@@ -80,6 +83,15 @@ def _main(sheet, path, case, columns):
         sheet.note("finite differences", found, FINITE, case.label)
     for library, outputs in second_opinions(case).items():
         sheet.note(f"second {library}", difference(wanted.outputs, outputs), tolerance(case), case.label)
+
+
+def _way_back(sheet, path, columns) -> dict[str, Any]:
+    """Question six, where there are two columns to compare; a line that is wrong is a problem like any other."""
+    if "numpy" not in columns or len(columns) == 1:
+        return {"worst": None, "where": None, "lines": 0, "left": []}
+    told = question_six.answer(path, columns)
+    sheet.problems += [f"way back: {problem}" for problem in told.pop("problems")]
+    return told
 
 
 def _nasty(sheet, path, case, columns):

@@ -1,15 +1,13 @@
 """`triptych bench`: the table of ratios."""
 
-import json
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared import backends, catalogue
 from shared.benchmarking import measure
+from shared.cli.console import console, print_json
 
 
 def bench(
@@ -20,25 +18,61 @@ def bench(
     ] = False,
     repeats: Annotated[int, typer.Option(min=3, help="rounds in which the two sides take turns")] = 50,
     quick: Annotated[bool, typer.Option("--quick", help="10 rounds")] = False,
+    growth: Annotated[
+        bool,
+        typer.Option("--growth", help="instead: the time for sequences of 32 to 512 steps, and to compile"),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list instead of the table")] = False,
 ):
     """Measure speed against the frameworks' own layers and optimizers: one thread, float32, ours / theirs.
 
     Examples: triptych bench lstm · triptych bench mlp --backend numpy --memory · triptych bench --quick --json
+    · triptych bench gru --growth
     """
+    if growth:
+        return _growth(algo, backend, as_json)
     paths = [catalogue.find(algo)] if algo else catalogue.paths()
     names = [backend] if backend else list(backends.installed())
     results = []
-    with Console(stderr=True).status("") as status:
+    with console(stderr=True).status("") as status:
         for path in paths:
             for name in names:
                 status.update(f"measuring {path}, {name}")
                 results += measure.run(path, name, 10 if quick else repeats, memory)
     if as_json:
-        json.dump([_record(result) for result in results], sys.stdout, indent=1)
-        print()
+        print_json([_record(result) for result in results])
     else:
-        Console().print(_table(results, memory))
+        console().print(_table(results, memory))
+
+
+def _growth(algo: str, backend: str, as_json: bool):
+    from shared.benchmarking import growth
+
+    known = [path for path in catalogue.paths() if growth.can_grow(path)]
+    paths = [catalogue.find(algo)] if algo else known
+    if not set(paths) <= set(known):
+        raise ValueError(f"{paths[0]} has no sequences, expected one of {', '.join(known)}")
+    names = [backend] if backend else list(backends.installed())
+    for name in names:
+        backends.get(name)
+    table = Table(title="one step, forward and backward; the time of the compiler once")
+    for heading in ("algorithm", "backend", "T", "ms", "µs for each time step"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in ("algorithm", "backend") else "right")
+    found = []
+    with console(stderr=True).status("") as status:
+        for path, name in ((path, name) for path in paths for name in names):
+            status.update(f"measuring {path}, {name}")
+            found += growth.rows(path, name)
+    for row in found:
+        if "ms" in row:
+            cells = f"{row['ms']:.1f}", f"{1000 * row['ms'] / row['T']:.0f}"
+        else:
+            cells = f"{row['mode']}: {row['s']:.1f} s", ""
+        table.add_row(row["algorithm"], row["backend"], str(row["T"]), *cells)
+    if as_json:
+        print_json(found)
+    else:
+        console().print(table)
 
 
 def _record(result):

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from shared import backends, catalogue
 from shared.comparing import sidebyside
+from shared.comparing.reading import TAG
 from shared.comparing.sidebyside import Line, Part, Row
-from shared.comparing.tracing import TAG
 
 SIDE_BY_SIDE = 48  # characters that a column needs, or the columns are laid over each other
 PIPE = 200  # width where there is no terminal

@@ -57,10 +57,11 @@ def check(
     timeout: Annotated[float, typer.Option(min=1, help="With --impl: seconds that one case may take.")] = 60,
     as_json: Json = False,
 ):
-    """Answer the five questions for an algorithm, with the worst errors found.
+    """Answer the six questions for an algorithm, with the worst errors found.
 
     Relative errors against the oracle in float64 (outputs, gradients) and float32, the largest difference between
-    two backends, hand-written gradients against finite differences, mutants caught, nasty cases, bad inputs.
+    two backends, hand-written gradients against finite differences and, line by line, against the gradients that
+    autograd and GradientTape give to intermediates; mutants caught, nasty cases, bad inputs.
 
     With --impl, a port is compared with the NumPy column, in a process of its own: outputs, shapes, dtype, gradients
     (its own _backward functions, or the autodiff of JAX, MLX, PyTorch or TensorFlow). The first equation that is
@@ -95,7 +96,8 @@ def check(
 
 @app.command()
 def mistakes(algo: Algo, as_json: Json = False):
-    """Show the classic mistakes of an algorithm, planted one by one, and the numbers each produces.
+    """Show the classic mistakes of an algorithm, planted one by one, and the numbers each produces; of one on the way
+    back also the gradient equation that it breaks.
 
     Example: triptych mistakes lstm
     """
@@ -104,14 +106,28 @@ def mistakes(algo: Algo, as_json: Json = False):
     path = catalogue.find(algo)
     findings = all_findings(path)
     if as_json:
-        _print_json([{**f.mutant.__dict__, "caught": f.caught, "how": f.how} for f in findings])
+        _print_json(
+            [
+                {
+                    **f.mutant.__dict__,
+                    "caught": f.caught,
+                    "how": f.how,
+                    "breaks": [g.whole for g in f.broken.gradients] if f.broken else None,
+                }
+                for f in findings
+            ]
+        )
     else:
         console = _console()
-        for i, (mutant, caught, how) in enumerate(findings, 1):
+        for i, (mutant, caught, how, broken) in enumerate(findings, 1):
             console.print(f"\n[bold]{i}. {mutant.why}[/bold]", highlight=False)
             for sign, colour, text in (("-", "red", mutant.old), ("+", "green", mutant.new)):
                 for line in text.splitlines():
                     console.print(f"   {sign} {line}", style=colour, markup=False, highlight=False)
+            for gradient in broken.gradients if broken else []:
+                console.print(
+                    f"   breaks {gradient.whole}", style="dim", markup=False, highlight=False, soft_wrap=True
+                )
             verdict = "[green]caught[/green]" if caught else "[red]NOT CAUGHT[/red]"
             console.print(f"   {verdict}: ", end="")
             console.print(how, markup=False, highlight=False)
@@ -132,13 +148,13 @@ def fixtures(algo: Annotated[str | None, typer.Argument(help="Only this algorith
 
 
 @app.command()
-def readme():
-    """Write the table of measured errors in README.md anew (runs every check)."""
-    from shared.checking import readme
+def measured():
+    """Write MEASURED.md anew, the table of measured errors (runs every check)."""
+    from shared.checking import measured
     from shared.checking.report import report
 
     reports = [report(path) for path in catalogue.paths()]
-    readme.write(reports)
+    measured.write(reports)
     if not all(r["ok"] for r in reports):
         _print_reports(reports)
         raise typer.Exit(1)
@@ -160,6 +176,7 @@ def results(
 app.command()(train.train)
 app.command()(train.say)
 app.command()(train.demo)
+app.command()(train.race)
 app.command()(bench.bench)
 app.command()(trace.trace)
 app.command()(port.port)
@@ -170,6 +187,9 @@ app.command()(compare.site)
 
 
 def _print_reports(reports: list[dict[str, Any]]):
+    from shared.checking.measured import by_line
+    from shared.checking.measured import number as _error
+
     columns = list(reports[0]["backends"])
     table = Table(title="worst relative errors; float64, outputs / gradients against an independent oracle")
     for heading in (
@@ -177,6 +197,7 @@ def _print_reports(reports: list[dict[str, Any]]):
         *columns,
         "among\nbackends",
         "finite\ndiff.",
+        "line by line",
         "mutants",
         "nasty",
         "bad\ninput",
@@ -187,22 +208,20 @@ def _print_reports(reports: list[dict[str, Any]]):
         errors = (f"{_error(e['outputs'])} / {_error(e['gradients'])}" for e in r["backends"].values())
         counts = ("/".join(map(str, r[key].values())) for key in ("mutants", "nasty_cases", "bad_inputs"))
         verdict = "[green]ok[/green]" if r["ok"] else "[red]BAD[/red]"
-        differences = _error(r["agreement"]), _error(r["finite_differences"])
+        differences = _error(r["agreement"]), _error(r["finite_differences"]), by_line(r["way_back"])
         table.add_row(r["path"], *errors, *differences, *counts, verdict)
     _console().print(table)
     for r in reports:
+        for x in r["way_back"]["left"]:
+            print(f"{r['path']}, line {x['line']} is not compared: {x['reason']}: {x['text']}")
         for problem in r["problems"]:
             print(f"{r['path']}: {problem}")
-
-
-def _error(value: float | None) -> str:
-    return "–" if value is None else "0" if value == 0 else f"{value:.0e}"
 
 
 def _console(**options) -> Console:
     """The terminal as wide as it is; a file or pipe gets whole tables."""
     console = Console(**options)
-    return console if console.is_terminal else Console(width=130, **options)
+    return console if console.is_terminal else Console(width=150, **options)
 
 
 def _print_json(value):

@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from shared import backends, catalogue, files, native
+from shared.cli.console import Algo
 
 SUFFIXES = {"torch": (".safetensors",), "keras": (".keras", ".weights.h5"), "onnx": (".onnx",)}
-Algo = Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")]
 
 
 def export(
@@ -25,7 +25,7 @@ def export(
     to: Annotated[str, typer.Option(help="torch, keras or onnx")],
     out: Annotated[Path, typer.Option(help="the file to write: .safetensors, .keras or .weights.h5, .onnx")],
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="what is no weight: activation=tanh, eps=1e-3")
+        list[str] | None, typer.Option("--set", help="options that are not weights: activation=tanh, eps=1e-3")
     ] = None,
 ):
     """Write weights for another library: safetensors by torch's names, a Keras model, or an ONNX model in float32.

@@ -1,18 +1,18 @@
 """`triptych port`, which writes the file of a port, and `triptych check ... --impl`, which checks it."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared import cases, catalogue
+from shared.cli.console import Algo, console, print_json
+from shared.differences import short
 
 
 def port(
-    algo: Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")],
+    algo: Algo,
     to: Annotated[str, typer.Option(help="the array library: jax, mlx, cupy, tinygrad, numpy, or any other name")],
     out: Annotated[Path | None, typer.Option(help="the file to write; <algorithm>_<library>.py if left out")] = None,
 ):
@@ -46,10 +46,10 @@ def check_port(path: str, file: Path, labels: list[str], dtype: str, timeout: fl
         raise ValueError(f"--dtype is {dtype!r}, expected float64 or float32")
     for label in labels:
         cases.find_case(path, label)
-    with Console(stderr=True).status(f"checking {file}"):
+    with console(stderr=True).status(f"checking {file}"):
         report = runner.check(path, file, labels, dtype, timeout)
     if as_json:
-        print(json.dumps(report, indent=1, ensure_ascii=False))
+        print_json(report)
     else:
         show(report, Path(file).name)
     if not report["ok"]:
@@ -58,20 +58,15 @@ def check_port(path: str, file: Path, labels: list[str], dtype: str, timeout: fl
 
 def show(report: dict, name: str):
     """Prints what was right, then the finding or that there is none."""
-    console = Console()
     if report["cases"]:
         table = Table(title=f"{name}, {report['library']}: relative errors")
         table.add_column("case", overflow="fold")
         for heading in ("outputs", "gradients"):
             table.add_column(heading, justify="right", no_wrap=True)
         for case in report["cases"]:
-            table.add_row(case["case"], _error(case["outputs"]), _error(case["gradients"]))
-        console.print(table)
+            table.add_row(case["case"], short(case["outputs"]), short(case["gradients"]))
+        console().print(table)
     if report["ok"]:
         print(f"{name}: {report['path']} is right in {len(report['cases'])} cases (gradients: {report['gradients']})")
     else:
         print(f"{name}: {report['finding']['line'].removeprefix(f'{name}: ')}")
-
-
-def _error(value: float | None) -> str:
-    return "–" if value is None else "0" if value == 0 else f"{value:.0e}"

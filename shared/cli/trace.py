@@ -20,15 +20,19 @@ def trace(
     ] = "",
     case: Annotated[str, typer.Option(help="the label of a case; the first one if left out")] = "",
     impl: Annotated[Path | None, typer.Option(help="a port, as one more column beside NumPy")] = None,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="only the gradients, in the order of the way back")
+    ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="seconds that the port may take")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object with every row")] = False,
 ):
     """Show what every line with an equation's number computes, step by step, in each column on the same input.
 
-    The first line that differs is named, and the exit status is 1 if there is one. NumPy's hand-written backward
-    comes last, by the equations that it differentiates.
+    The first line that differs is named, and the exit status is 1 if there is one. The way back comes last: what
+    NumPy's hand-written backward gives to `d_c`, beside the gradient that autograd and GradientTape give to `c`.
 
-    Examples: triptych trace lstm · triptych trace adam --backends numpy,torch · triptych trace lstm --impl my_lstm.py
+    Examples: triptych trace lstm · triptych trace lstm --backward · triptych trace adam --backends numpy,torch ·
+    triptych trace lstm --impl my_lstm.py
     """
     path = catalogue.find(algo)
     names = [name for name in re.split(r"[ ,]+", columns) if name]
@@ -40,10 +44,9 @@ def trace(
 
         report = runner.trace(path, impl, names, case or None, timeout)
     else:
-        from shared.comparing import walks
+        from shared.comparing import question_six
 
-        chosen = cases.find_case(path, case or None)
-        report = walks.report(path, chosen, {name: walks.column(name, path) for name in names})
+        report = question_six.report(path, cases.find_case(path, case or None), tuple(names), backward=backward)
     if as_json:
         print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
@@ -58,13 +61,15 @@ def show(report: dict, console: Console):
         return console.print(report["finding"], markup=False, highlight=False, soft_wrap=True)
     table = _Table(report, console.width)
     console.print(f"{report['path']}, case {report['case']!r}: what each tagged line computes", highlight=False)
-    before = None
+    before, gradients = None, dict(report.get("gradients", {}))
     console.print(table.line("", "", "", report["columns"], "apart", style="bold"))
     for row in report["rows"]:
         block = row["through"], row["function"], row["call"], row["step"], row["leaf"]
         if block != before:
             console.print(Text(_heading(row), style="cyan"))
             before = block
+        if gradients.get(row["name"]) and row["through"]:
+            console.print(Text(f"     {gradients.pop(row['name'])}", style="dim"), soft_wrap=True)
         console.print(table.row(row, first=report["first"] is not None and row is report["rows"][report["first"]]))
     used = {n for row in report["rows"] for n in row["equations"]}
     for number, text in report["equations"].items():
@@ -72,6 +77,10 @@ def show(report: dict, console: Console):
             console.print(Text(f"({number})  {text}", style="dim"), soft_wrap=True)
     for name, error in report["stopped"].items():
         console.print(f"{name} stopped: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    for left in report.get("left", []):
+        name = f"{left['name']} is" if left["name"] else "it is"
+        text = f"line {left['line']}, {name} not compared: {left['reason']}: {left['text']}"
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     console.print(verdict(report), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -96,7 +105,13 @@ def _by_how_much(row: dict, allowed: float) -> str:
 
 def _heading(row: dict) -> str:
     return ", ".join(
-        filter(None, [row["function"] + (" (gradients, by hand)" if row["through"] else ""), row["when"]])
+        filter(
+            None,
+            [
+                row["function"] + (" (gradients: NumPy by hand, the others by autodiff)" if row["through"] else ""),
+                row["when"],
+            ],
+        )
     )
 
 

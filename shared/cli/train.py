@@ -1,15 +1,14 @@
-"""`triptych train` and `triptych demo`."""
+"""`triptych train`, `say`, `race` and `demo`."""
 
-import json
 import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from shared.cli.console import Json, console, metric, print_json
+
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
 
 def train(
@@ -40,34 +39,22 @@ def train(
     · triptych train mlp --data path/to/fashion-mnist --out build/fashion · triptych train lstm --resume
     """
     from shared.training import loop
+    from shared.training.plan import Settings
 
+    settings = Settings(algo, backend, budget, seed, steps, device, data, out, dtype, not no_compile)
     try:
-        result = loop.train(
-            algo,
-            backend,
-            budget,
-            seed,
-            steps,
-            device,
-            data,
-            out,
-            dtype,
-            resume,
-            fresh,
-            compile=not no_compile,
-            progress=not no_progress,
-        )
+        result = loop.train(settings, resume=resume, fresh=fresh, progress=not no_progress)
     except loop.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         raise typer.Exit(130) from None
     if as_json:
-        _print_json(result.record | {"files": [str(file) for file in result.files]})
+        print_json(result.record | {"files": [str(file) for file in result.files]})
         return
     record = result.record
     print(f"{record['path']} on {backend}: {record['steps']} steps in {record['seconds']:.1f} s")
     print(f"  loss: {record['first_loss']:.4f} at first, {record['last_loss']:.4f} at last")
     for name, value in record["metrics"].items():
-        print(f"  {name}: {_metric(name, value)}")
+        print(f"  {name}: {metric(name, value)}")
     for file in result.files:
         print(f"  {file}")
 
@@ -90,9 +77,10 @@ def say(
 
     Examples: triptych say seq2seq chloroform tomato · triptych say seq2seq --backend tf --budget full
     """
-    from shared.training import loop
+    from shared.training.plan import Settings
+    from shared.training.saying import speaker
 
-    answer, about = loop.speaker(algo, backend, budget, seed, device, data, out, dtype)
+    answer, about = speaker(Settings(algo, backend, budget, seed, None, device, data, out, dtype))
     if text:
         print("\n\n".join(answer(word) for word in text))
         return
@@ -111,6 +99,41 @@ def _line(prompt: str) -> str:
         return input(prompt)
     except (EOFError, KeyboardInterrupt):
         return ""
+
+
+def race(
+    backend: Annotated[str, typer.Option(help="numpy, torch or tf.")] = "numpy",
+    out: Annotated[str, typer.Option(help="Folder for the picture.")] = "build/race",
+    seed: Annotated[int, typer.Option(help="Decides the initial weights and the order of the examples.")] = 0,
+    steps: Annotated[int, typer.Option(help="Steps of each optimizer.")] = 1000,
+    data: Annotated[str | None, typer.Option(help="A folder with data in MNIST's format.")] = None,
+    no_progress: Quiet = False,
+    as_json: Json = False,
+):
+    """Train one network with every optimizer, from one start over the same batches, and draw all curves.
+
+    Each optimizer has the learning rate of its recipe.
+
+    Example: triptych race --backend torch
+    """
+    from shared.training.race import SMOOTH, race
+
+    entries, picture = race(out, backend, seed, steps, data, progress=not no_progress)
+    rows = [
+        {"optimizer": path, "lr": lr, "last_loss": float(losses[-SMOOTH:].mean()), "accuracy": accuracy, "seconds": s}
+        for path, lr, losses, accuracy, s in entries
+    ]
+    if as_json:
+        print_json({"entries": rows, "picture": str(picture)})
+        return
+    table = Table("optimizer", "learning rate", "last loss", "test accuracy", "seconds")
+    for row in rows:
+        accuracy = metric("accuracy", row["accuracy"])
+        table.add_row(
+            row["optimizer"], f"{row['lr']:g}", f"{row['last_loss']:.4f}", accuracy, f"{row['seconds']:.1f}"
+        )
+    console(110).print(table)
+    print(picture)
 
 
 def demo(
@@ -134,7 +157,7 @@ def demo(
         print("Stopped. `triptych demo` starts again.", file=sys.stderr)
         raise typer.Exit(130) from None
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         _print_demo(rows)
     if any(row["accuracy"] < row["goal"] for row in rows):
@@ -156,22 +179,13 @@ def _print_demo(rows: list[dict[str, Any]]):
             row["backend"],
             f"{row['first_loss']:.4f}",
             f"{row['last_loss']:.4f}",
-            f"[{colour}]{_metric('accuracy', row['accuracy'])}[/{colour}]",
-            f"≥ {_metric('accuracy', row['goal'])}",
+            f"[{colour}]{metric('accuracy', row['accuracy'])}[/{colour}]",
+            f"≥ {metric('accuracy', row['goal'])}",
             f"{row['seconds']:.1f}",
             "" if row["backend"] == first else f"{row['difference']:.1e}",
             end_section=i + 1 == len(rows) or rows[i + 1]["backend"] == first,
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=110)).print(table)
+    console(110).print(table)
     print("Curves, digits with predictions and worst mistakes:")
     for picture in dict.fromkeys(row["picture"] for row in rows):
         print(f"  {picture}")
-
-
-def _metric(name: str, value: float) -> str:
-    return f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}"
-
-
-def _print_json(value):
-    print(json.dumps(value, indent=2, ensure_ascii=False))

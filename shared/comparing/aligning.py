@@ -215,16 +215,16 @@ def record(row: Row, tolerance: float, some: int = 6) -> dict[str, Any]:
                 "line": cell.line,
                 "shape": list(cell.array.shape),
                 "dtype": str(cell.array.dtype),
-                "values": [_json(x) for x in cell.array.reshape(-1)[:some]],
+                "values": [number(x) for x in cell.array.reshape(-1)[:some]],
             }
             for column, cell in row.cells.items()
         },
-        "difference": _json(found.error) if len(row.cells) > 1 else None,
+        "difference": number(found.error) if len(row.cells) > 1 else None,
         "differs": not found.error <= tolerance,
     }
 
 
-def _json(x):
+def number(x):
     """A number; NaN and infinities, which JSON does not have, as text."""
     x = x.item() if hasattr(x, "item") else x
     return x if isinstance(x, int) or (isinstance(x, float) and np.isfinite(x)) else str(x)

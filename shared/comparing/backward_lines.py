@@ -6,7 +6,8 @@ from functools import cache
 from typing import NamedTuple
 
 from shared import catalogue
-from shared.comparing import tracing
+from shared.comparing import reading, specification
+from shared.comparing.specification import Gradient
 
 OPERATORS = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.MatMult | ast.Pow
 FUNCTIONS = {
@@ -40,14 +41,22 @@ def of(path: str) -> list[Line]:
     return read(text)
 
 
+def equations(path: str, names: set[str], through: set[int]) -> list[Gradient]:
+    """The gradient equations of the specification that define one of these names through one of these numbers."""
+    code = {name for line in of(path) for name in line.names}
+    spelled = lambda n: (n,) if n in code else specification.spelled(n)  # `d_a_n` is no `d_a` where there is a d_a_n
+    told = [g for g in specification.of(path).gradients if set(g.through) & through]
+    return [g for g in told if any(names & set(spelled(name)) for name in g.names)]
+
+
 def read(text: str) -> list[Line]:
-    tags, found = tracing.tags(text), []
+    tags, found = reading.tags(text), []
     tree = ast.parse(text)
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name.endswith("_backward")]
     inner = {id(n) for f in functions for n in ast.walk(f) if n is not f}
     forward = {f"{n.name}_backward": n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     for function in (f for f in functions if id(f) not in inner):
-        for node, _ in tracing.simple_statements(function, function.name):
+        for node, _ in reading.simple_statements(function, function.name):
             rows = range(node.lineno, node.end_lineno + 1)
             through = {n for row in rows if row in tags and tags[row][0] for n in tags[row][1]}
             names = _defines(node) | _returns(node, forward.get(function.name))
@@ -77,7 +86,7 @@ def _computes(node: ast.AST) -> bool:
 
 def _defines(node: ast.stmt) -> frozenset[str]:
     names = set()
-    for result in tracing.results(node):
+    for result in reading.results(node):
         base = result.split("[")[0]
         names.add(f"d_{base.split('.')[-1]}" if "." in base else base)
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):

@@ -9,6 +9,7 @@ Only the text of the files is read: no framework is needed.
 """
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -17,7 +18,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from shared import backends, catalogue
-from shared.comparing.tracing import NUMBER, TAG
+from shared.comparing.reading import NUMBER, TAG
 
 IMPORTS = "imports"
 TAGGED = 10.0  # two lines of one equation are worth more than any likeness of others
@@ -200,10 +201,21 @@ def _aligned(rows: list[Row], lines: list[Line]) -> list[tuple[Row | None, Line 
 
 def _likeness(row: Row, line: Line) -> float:
     """0 for lines that must not stand side by side: of different equations, or with nothing in common."""
+    tagged = bool(row.equations or line.equations)
+    if tagged and not (row.through == line.through and set(row.equations) & set(line.equations)):
+        return 0.0
     ours = FRAMEWORK.sub("_", line.text.strip())
-    others = [FRAMEWORK.sub("_", other.text.strip()) for other in row.cells.values()]
-    alike = max(SequenceMatcher(None, other, ours, autojunk=False).ratio() for other in others)
-    if row.equations or line.equations:
-        shared = row.through == line.through and set(row.equations) & set(line.equations)
-        return TAGGED + alike if shared else 0.0
-    return alike if alike >= ALIKE else 0.0
+    alike = max(_ratio(FRAMEWORK.sub("_", other.text.strip()), ours) for other in row.cells.values())
+    return TAGGED + alike if tagged else alike
+
+
+@functools.lru_cache(100_000)
+def _ratio(one: str, other: str) -> float:
+    """How alike two texts are, from 0 to 1; 0 below ALIKE, which the bounds show fast."""
+    if one == other:
+        return 1.0
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < ALIKE:
+        return 0.0
+    ratio = matcher.ratio()
+    return ratio if ratio >= ALIKE else 0.0

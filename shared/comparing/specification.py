@@ -47,6 +47,10 @@ class Gradient(NamedTuple):
     through: tuple[int, ...]
     remark: str
 
+    @property
+    def whole(self) -> str:
+        return f"{self.text}   through {' '.join(f'({n})' for n in self.through)}"
+
 
 class Specification(NamedTuple):
     """title, subtitle: the first line. intro: prose outside sections. sections: text by heading, those of Gradients

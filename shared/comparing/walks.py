@@ -2,7 +2,6 @@
 written by hand, back."""
 
 import inspect
-import re
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -10,9 +9,8 @@ import numpy as np
 import optree
 
 from shared import backends, catalogue
-from shared.backends import libraries
 from shared.cases import Case, cotangents, tolerance
-from shared.comparing import aligning, tracing
+from shared.comparing import aligning, specification, tracing
 
 
 class Implementation(NamedTuple):
@@ -20,14 +18,12 @@ class Implementation(NamedTuple):
 
     module: ModuleType
     source: tracing.Source
-    library: libraries.Library
+    library: backends.Backend
 
 
 def column(backend: str, path: str) -> Implementation:
-    adapter = backends.get(backend)
     source = tracing.read(str(catalogue.source(backend, path)))
-    library = libraries.Library(backend, adapter.array, adapter.numpy)
-    return Implementation(backends.module(backend, path), source, library)
+    return Implementation(backends.module(backend, path), source, backends.get(backend))
 
 
 def arguments(implementation: Implementation, tree) -> Any:
@@ -117,11 +113,4 @@ def report(path: str, case: Case, implementations: dict[str, Implementation]) ->
 
 def equations(path: str) -> dict[str, str]:
     """The specification's line for every number, without the number: `{"4": "c_t = f ⊙ c_{t-1} + i ⊙ g"}`."""
-    found = {}
-    for line in (inspect.getdoc(backends.module("numpy", path)) or "").split("\nShapes:")[0].splitlines():
-        tag = re.search(r"\s((?:\(\d+\) ?)+)(?=\s|$)", line)  # what follows is a remark
-        if tag:
-            remark = line[tag.end() :].strip()
-            text = line[: tag.start()].strip() + (f"   {remark}" if remark else "")
-            found |= {number: text for number in tracing.NUMBER.findall(tag[1])}
-    return found
+    return {str(number): text for number, text in specification.of(path).texts.items()}

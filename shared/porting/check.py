@@ -26,7 +26,7 @@ from shared.checking.answers import Answer
 from shared.comparing import aligning, tracing, walks
 from shared.comparing.walks import Implementation
 from shared.differences import Mismatch, difference, flatten
-from shared.porting.explaining import Finding, explained, in_words
+from shared.porting.explaining import Finding, explained, gather, in_words
 
 
 def load(file: Path) -> Implementation:
@@ -57,8 +57,8 @@ def check(
     dtype: str = "float64",
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """The report on a port. labels: only these cases; dtype: "float32" for libraries without float64; say: hears what
-    comes next, so that whoever waits knows where it hangs."""
+    """The report on a port. labels: only these cases; dtype: "float32" for libraries without float64; say: called
+    with a description of each step, so that the parent process can report where it hung."""
     report = {"path": path, "impl": str(file), "library": None, "gradients": None, "cases": [], "finding": None}
     try:
         say("the import of the file")
@@ -68,14 +68,16 @@ def check(
         _nothing_is_missing(port, chosen, file)
         report["gradients"] = _source_of_gradients(port, chosen)
         for case in chosen:
+            exact = case  # a case that is made for float32 is about what float32 cannot hold
             if dtype == "float32":
                 case = in_dtype(case, "float32")
             say(f"case {case.label}")
-            report["cases"].append(_case(path, port, case, file))
+            report["cases"].append(_case(path, port, case, exact, file))
             if case.dtype == "float64" and _is_main(path, case):
                 single = in_dtype(case, "float32")
-                say(f"case {case.label}, float32")
-                report["cases"].append(_case(path, port, replace(single, name=f"{case.name} float32".strip()), file))
+                single = replace(single, name=f"{case.name} float32".strip())
+                say(f"case {single.label}")
+                report["cases"].append(_case(path, port, single, exact, file))
     except Finding as finding:
         report["finding"] = {**finding.__dict__, "line": str(finding)}
     return {**report, "ok": report["finding"] is None}
@@ -109,13 +111,13 @@ def _source_of_gradients(port: Implementation, cases: list[Case]) -> str:
     return f"{port.library.name}'s autodiff" if port.library.vjp else "not compared: no _backward, no autodiff known"
 
 
-def _case(path: str, port: Implementation, case: Case, file: Path) -> dict[str, Any]:
+def _case(path: str, port: Implementation, case: Case, exact: Case, file: Path) -> dict[str, Any]:
     """The errors of one case: outputs first, since gradients of wrong outputs say nothing. Finding if one is beyond
-    the tolerance, or if the port stops."""
+    the tolerance, or if the port stops. exact: the case as the NumPy column answers it."""
     errors: dict[str, float | None] = {"outputs": None, "gradients": None}
     got = Answer({}, {})
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-        wanted = answers.answer("numpy", path, in_dtype(case, "float64"))
+        wanted = answers.answer("numpy", path, exact)
         for kind, run, want in (("outputs", outputs, wanted.outputs), ("gradients", gradients, wanted.grads)):
             try:
                 have = run(port, case)
@@ -133,10 +135,11 @@ def _case(path: str, port: Implementation, case: Case, file: Path) -> dict[str, 
                     raise replace(
                         finding, hint=f"{name} made float32 of float64: check with --dtype float32"
                     ) from None
-                raise explained(path, port, case, finding, got) from None
+                raise explained(gather(path, port, case, wanted, got), finding) from None
             errors[kind] = found.error
             if not found.error <= tolerance(case):
-                raise explained(path, port, case, in_words(kind, case, found), got, found)
+                evidence = gather(path, port, case, wanted, got)
+                raise explained(evidence, in_words(kind, case, found), found)
     return {"case": case.label, **errors}
 
 

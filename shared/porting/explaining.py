@@ -2,23 +2,25 @@
 
 The port and the NumPy column are walked side by side; the first tagged line that differs is where the port went
 wrong. The classic mistakes of the algorithm (its case's MUTANTS) are tried first as reasons: one that gives exactly
-the port's numbers is the reason. Else the numbers are asked (`porting.hints`).
+the port's numbers is the reason. Otherwise `hints` looks for a pattern in the numbers.
 """
 
 import inspect
 import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import optree
 
-from shared.cases import Case, in_dtype, mutants, tolerance
+from shared.cases import Case, Mutant, in_dtype, mutants, tolerance
 from shared.checking import answers, mistakes
 from shared.checking.answers import Answer
 from shared.comparing import aligning, tracing, walks
 from shared.comparing.walks import Implementation
 from shared.differences import FLOAT32, Difference, Mismatch, difference, flatten
+from shared.porting import taps
 from shared.porting.hints import Setting, hint
 
 
@@ -57,45 +59,79 @@ def _numbers(found: Difference) -> str:
     return f"{', ' if at else ''}{at}: got {got}, expected {wanted} (relative error {found.error:.0e})"
 
 
-def explained(
-    path: str, port: Implementation, case: Case, finding: Finding, got: Answer, found: Difference | None = None
-) -> Finding:
-    """The finding with the first equation that differs, and with a hint."""
-    reference = walks.walk(walks.column("numpy", path), case)
-    walked = walks.walk(port, case)
+class Evidence(NamedTuple):
+    """What is known of one case: what both sides answer, and what both compute on the way, side by side.
+
+    model: the NumPy column. reference: its walk; rows: its walk and the port's, aligned.
+    """
+
+    path: str
+    case: Case
+    model: Implementation
+    port: Implementation
+    wanted: Answer
+    got: Answer
+    reference: tracing.Observed
+    rows: list[aligning.Row]
+
+
+def gather(path: str, port: Implementation, case: Case, wanted: Answer, got: Answer) -> Evidence:
+    """Walks both sides through the case, once."""
+    model = walks.column("numpy", path)
+    reference, walked = walks.walk(model, case), walks.walk(port, case)
     rows = aligning.align({"numpy": reference.events, "port": walked.events})
+    return Evidence(path, case, model, port, wanted, got, reference, rows)
+
+
+def explained(evidence: Evidence, finding: Finding, found: Difference | None = None) -> Finding:
+    """The finding with the first equation that differs, and with a hint."""
+    path, case, port = evidence.path, evidence.case, evidence.port
     through = finding.kind == "gradients"
-    both = [row for row in rows if len(row.cells) == 2 and (through or not row.through)]
+    both = [row for row in evidence.rows if len(row.cells) == 2 and (through or not row.through)]
     first = aligning.first_difference(both, walks.allowed(case))
-    mistake = _same_mistake(path, case, got)
+    wrong = _mutants(path)
+    mistake = _same_mistake(evidence, wrong)
     if first is None:
         tagged = "every tagged line agrees" if both else "no line carries an equation's tag, such as # (1)"
         text = f"{finding.text}; {tagged}{' on the way forward' if through and both else ''}"
-        why = mistake or _leaf_hint(case, got, path, found)
-        if not why and through and not walks.backward_of(port, case):
-            why = "the values are right, their derivative is not: something is detached, rounded, or at a kink"
+        why = mistake or _leaf_hint(evidence, found)
+        if not through or walks.backward_of(port, case):
+            return replace(finding, text=text, hint=why)
+        wrong = taps.first_wrong(path, port, case)
+        if wrong:
+            at = {"equations": wrong.tapped.equations, "name": wrong.tapped.name}
+            return replace(finding, text=f"{finding.text}; {wrong}", hint=why, **at)
+        why = why or "the values are right, their derivative is not: something is detached, rounded, or at a kink"
         return replace(finding, text=text, hint=why)
     row, where = first
-    cells = row.cells["port"], row.cells["numpy"]
-    if cells[0].array.shape != cells[1].array.shape:
-        numbers = f" has shape {cells[0].array.shape}, expected {cells[1].array.shape}"
-    elif not where.index and not np.isfinite(where.got) and cells[0].array.dtype.kind != cells[1].array.dtype.kind:
-        numbers = f" has dtype {cells[0].array.dtype}, expected {cells[1].array.dtype}"
-    else:
-        numbers = _numbers(where)
     line = [row, *(other for other in both if _same_line(other, row))]
-    words = " ".join([row.name, *(walks.equations(path)[str(n)] for n in row.equations)])
-    others = {other.name: other.cells["numpy"].array for other in line[1:]}
-    setting = Setting(_sizes(case), _plain_numbers(case), row.call, others, words, _by_name(path, case))
-    why = mistake or hint(cells[0].array, cells[1].array, setting) or _mixed_up(line)
-    why = why or _mistake_here(path, case, reference, row)
-    text = f"{row.place}{numbers}, line {cells[0].line}"
+    why = mistake or _hint_of(evidence, line) or _mixed_up(line) or _mistake_here(evidence, wrong, row)
+    text = f"{row.place}{_gap(row, where)}, line {row.cells['port'].line}"
     at = {"index": where.index, "got": where.got, "expected": where.wanted}
     return replace(finding, text=text, equations=row.equations, name=row.name, when=tuple(row.when), hint=why, **at)
 
 
+def _gap(row: aligning.Row, where: Difference) -> str:
+    """How the port's value differs from the model's: shape, type or numbers."""
+    ours, theirs = row.cells["port"].array, row.cells["numpy"].array
+    if ours.shape != theirs.shape:
+        return f" has shape {ours.shape}, expected {theirs.shape}"
+    if not where.index and not np.isfinite(where.got) and ours.dtype.kind != theirs.dtype.kind:
+        return f" has dtype {ours.dtype}, expected {theirs.dtype}"
+    return _numbers(where)
+
+
+def _hint_of(evidence: Evidence, line: list[aligning.Row]) -> str | None:
+    """A pattern in the numbers of the first value of a line."""
+    row, case = line[0], evidence.case
+    words = " ".join([row.name, *(walks.equations(evidence.path)[str(n)] for n in row.equations)])
+    others = {other.name: other.cells["numpy"].array for other in line[1:]}
+    setting = Setting(_sizes(case), _plain_numbers(case), row.call, others, words, _by_name(evidence))
+    return hint(row.cells["port"].array, row.cells["numpy"].array, setting)
+
+
 def _mixed_up(line: list[aligning.Row]) -> str | None:
-    """Whether one name of a line holds what another one should: the first name alone may not show it."""
+    """Detects swapped results: a variable that holds the value another variable of that line should have."""
     for row, other in itertools.permutations(line, 2):
         try:
             if difference({"": row.cells["port"].array}, {"": other.cells["numpy"].array}).error <= FLOAT32:
@@ -116,11 +152,12 @@ def _sizes(case: Case) -> frozenset[int]:
     return frozenset(int(n) for shape in shapes for n in (*shape, np.prod(shape[:-1]), np.prod(shape)))
 
 
-def _by_name(path: str, case: Case) -> dict[str, np.ndarray]:
+def _by_name(evidence: Evidence) -> dict[str, np.ndarray]:
     """`params.W_x` and so on: the leaves of the arguments, as the function calls them."""
+    case = evidence.case
     if callable(case.function):
         return {}
-    names = inspect.signature(getattr(walks.column("numpy", path).module, case.function)).parameters
+    names = inspect.signature(getattr(evidence.model.module, case.function)).parameters
     leaves = [flatten(value, name) for name, value in zip(names, case.args, strict=False)]
     return {name: x for group in leaves for name, x in group.items() if x.dtype.kind == "f"}
 
@@ -129,41 +166,54 @@ def _plain_numbers(case: Case) -> dict[str, float]:
     return {k: float(v) for k, v in case.static.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
-def _leaf_hint(case: Case, got: Answer, path: str, found: Difference | None) -> str | None:
+def _leaf_hint(evidence: Evidence, found: Difference | None) -> str | None:
     if found is None:
         return None
-    wanted = answers.answer("numpy", path, in_dtype(case, "float64"))
-    have, want = ({**a.outputs, **a.grads} for a in (got, wanted))
-    return hint(have[found.leaf], want[found.leaf], Setting(_sizes(case), _plain_numbers(case)))
+    have, want = ({**a.outputs, **a.grads} for a in (evidence.got, evidence.wanted))
+    return hint(have[found.leaf], want[found.leaf], Setting(_sizes(evidence.case), _plain_numbers(evidence.case)))
 
 
-def _same_mistake(path: str, case: Case, got: Answer) -> str | None:
+def _mutants(path: str) -> list[tuple[Mutant, Implementation]]:
+    """Every classic mistake of the algorithm, planted in the NumPy column."""
+    model = walks.column("numpy", path)
+    text = Path(model.source.file).read_text(encoding="utf-8")
+    return [
+        (
+            mutant,
+            Implementation(
+                mistakes.plant(path, mutant),
+                tracing.read(model.source.file, text.replace(mutant.old, mutant.new)),
+                model.library,
+            ),
+        )
+        for mutant in mutants(path)
+    ]
+
+
+def _same_mistake(evidence: Evidence, wrong: list[tuple[Mutant, Implementation]]) -> str | None:
     """The classic mistake that gives exactly the port's numbers."""
-    for mutant in mutants(path):
+    got, case = evidence.got, in_dtype(evidence.case, "float64")
+    for mutant, planted in wrong:
         try:
-            wrong = answers.answer("numpy", path, in_dtype(case, "float64"), mistakes.plant(path, mutant))
-            pairs = [(got.outputs, wrong.outputs), *([(got.grads, wrong.grads)] if got.grads else [])]
-            if max(difference(have, want).error for have, want in pairs) <= tolerance(case):
+            said = answers.answer("numpy", evidence.path, case, planted.module)
+            pairs = [(got.outputs, said.outputs), *([(got.grads, said.grads)] if got.grads else [])]
+            if max(difference(have, want).error for have, want in pairs) <= tolerance(evidence.case):
                 return mutant.why
         except Exception:  # a mutant that stops is not the port's mistake
             continue
     return None
 
 
-def _mistake_here(path: str, case: Case, reference: tracing.Observed, row: aligning.Row) -> str | None:
+def _mistake_here(evidence: Evidence, wrong: list[tuple[Mutant, Implementation]], row: aligning.Row) -> str | None:
     """The classic mistake that gives the port's number in the first equation that differs."""
-    model = walks.column("numpy", path)
-    file = model.source.file
-    text = Path(file).read_text(encoding="utf-8")
-    for mutant in mutants(path):
+    for mutant, planted in wrong:
         try:
-            source = tracing.read(file, text.replace(mutant.old, mutant.new))
-            wrong = walks.walk(Implementation(mistakes.plant(path, mutant), source, model.library), case)
-            aligned = aligning.align({"numpy": reference.events, "port": wrong.events})
+            walked = walks.walk(planted, evidence.case)
+            aligned = aligning.align({"numpy": evidence.reference.events, "port": walked.events})
             (same,) = (other for other in aligned if other.place == row.place and len(other.cells) == 2)
             gap = difference({"": row.cells["port"].array}, {"": same.cells["port"].array})
         except Exception:  # a mutant that stops is not the port's mistake
             continue
-        if gap.error <= walks.allowed(case):
+        if gap.error <= walks.allowed(evidence.case):
             return mutant.why
     return None

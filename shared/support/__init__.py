@@ -1,0 +1,8 @@
+"""All that an implementation may import besides its framework and its siblings: copy three files and this folder.
+
+shapes   the boundary check: annotations, enforced (`rules` and `arguments` are its parts)
+blocks   elementwise formulas over trees, in NumPy block by block
+erfc     the complementary error function, which NumPy lacks
+
+Calls nothing of this project.
+"""

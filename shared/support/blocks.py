@@ -47,7 +47,3 @@ def _apply(formula: Callable, arrays: tuple):
             result[part] = x
     results = tuple(result.reshape(shape) for result in results)
     return results[0] if one(new) else results
-
-
-def blockwise(formula: Callable) -> Callable:  # until every optimizer uses map_leaves
-    return lambda *arrays: tuple(_apply(formula, arrays))

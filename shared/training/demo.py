@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from shared import backends, pictures
 from shared.recipes import _digits
 from shared.training.loop import Result, train
+from shared.training.plan import Settings
 
 GOALS = {  # path: accuracy on the test images that every backend should reach
     "intro/softmax_regression": 0.915,
@@ -24,14 +25,14 @@ def demo(folder: str | Path = "build/demo", seed: int = 0, progress: bool = True
     Returns one row per model and backend: recipe, backend, first and last loss, accuracy and its goal, seconds, the
     largest |difference| of its loss curve from the first backend's (NumPy's, where it is installed) and the picture.
 
-    Raises ValueError if the folder cannot be written to; training.Interrupted, after a checkpoint, on Ctrl-C.
+    Raises ValueError if the folder cannot be written to; loop.Interrupted, after a checkpoint, on Ctrl-C.
     """
     rows, folder = [], Path(folder)
     for path, goal in GOALS.items():
-        results = {
-            backend: train(path, backend, seed=seed, out=folder / path / backend, fresh=True, progress=progress)
-            for backend in backends.installed()
-        }
+        results = {}
+        for backend in backends.installed():
+            settings = Settings(path, backend, seed=seed, out=folder / path / backend)
+            results[backend] = train(settings, fresh=True, progress=progress)
         picture = pictures.save(figure(path, results), folder / f"{path.split('/')[-1]}.png")
         reference = next(iter(results.values())).history["loss"]
         for backend, result in results.items():

@@ -1,33 +1,24 @@
 """Training a recipe on one backend: a progress bar, checkpoints from which a killed run goes on bit for bit,
 pictures, and a record of the result."""
 
-import hashlib
 import json
 import os
 import platform
-import shlex
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-import optree
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from shared import backends, catalogue, files, pictures
-from shared.recipes import Run
+from shared import backends, files, pictures
 from shared.training import checkpoints
 from shared.training.checkpoints import Checkpoint
+from shared.training.console import bar, ctrl_c
+from shared.training.plan import CHECKPOINT, RESULT, Plan, Settings, prepare, unfinished
 
-DTYPES = ("float32", "float64")
-CHECKPOINT, RESULT = "checkpoint.safetensors", "result.json"
 REFRESH = 0.2  # seconds between two looks at the loss: on an accelerator, each look waits for it
 SHARE = 50  # at most 1/50 of the time goes into writing checkpoints
 
@@ -46,40 +37,29 @@ class Interrupted(KeyboardInterrupt):
 
 
 def train(
-    name: str,
-    backend: str,
-    budget: str = "quick",
-    seed: int = 0,
-    steps: int | None = None,
-    device: str | None = None,
-    data: str | Path | None = None,
-    out: str | Path | None = None,
-    dtype: str = "float32",
+    settings: Settings,
+    *,
     resume: bool = False,
     fresh: bool = False,
-    compile: bool = True,
     progress: bool = True,
     checkpoint_seconds: float = 10,
 ) -> Result:
     """Trains an algorithm by its recipe.
 
-    name: `recurrent/lstm`, or `lstm`. steps: another number than the budget's. device: one of PyTorch's or
-    TensorFlow's, such as `cuda` or `gpu`; the CPU if None. data: a folder with the user's data, in the recipe's
-    format. out: where checkpoint, result.json and pictures go; build/train/<path>/<backend>-<budget>-seed<seed> if
-    None. resume: go on from the checkpoint there, if there is one. fresh: start over, whatever lies there.
-    compile=False: no compiler, even where the recipe says that it pays. checkpoint_seconds: time between two
-    checkpoints, more where writing one takes long; 0: after every step.
+    resume: go on from the checkpoint in the run's folder, if there is one. fresh: start over, whatever lies there.
+    checkpoint_seconds: time between two checkpoints, more where writing one takes long; 0: after every step.
 
     Raises ValueError before any work if an argument is wrong, or if the folder holds another run or an unfinished
     one; during it, if the loss is no longer finite. Raises Interrupted after Ctrl-C, when a checkpoint is written.
     """
-    plan = _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile)
     if resume and fresh:
         raise ValueError("resume and fresh exclude each other, expected at most one of them")
-    found = None if fresh else _found(plan, resume)
+    plan = prepare(settings)
+    found = None if fresh else unfinished(plan, resume)
     files.open_folder(plan.folder)
-    run, recipe, adapter = plan.run, plan.recipe, backends.get(backend)
-    with adapter.scope(device), _ctrl_c() as pressed, _bar(plan, progress) as show:
+    run, recipe, backend, device = plan.run, plan.recipe, settings.backend, settings.device
+    adapter, title = backends.get(backend), f"{plan.path} {backend}"
+    with adapter.scope(device), ctrl_c() as pressed, bar(title, run.budget.steps, progress) as show:
         state = backends.to_numpy(backend, recipe.init(run, plan.data))
         if found:
             state = checkpoints.restore(found, state, plan.folder / CHECKPOINT)
@@ -88,7 +68,7 @@ def train(
             found = Checkpoint(plan.about, 0, 0.0, {}, state)
             checkpoints.write(plan.folder / CHECKPOINT, found)
         advance = recipe.step(run)
-        if compile:
+        if settings.compile:
             advance = adapter.compile(advance, jit=backend in run.budget.jit)
         state = backends.to_backend(backend, state, device)
         state, last = _steps(plan, advance, state, found, show, pressed, checkpoint_seconds)
@@ -96,124 +76,8 @@ def train(
         return _finish(plan, state, last)
 
 
-def speaker(
-    name: str,
-    backend: str,
-    budget: str = "quick",
-    seed: int = 0,
-    device: str | None = None,
-    data: str | Path | None = None,
-    out: str | Path | None = None,
-    dtype: str = "float32",
-) -> tuple[Callable[[str], str], str]:
-    """A trained model to talk to, by what its recipe calls `say`, and what it is; arguments as for `train`.
-
-    Raises ValueError if the recipe has no `say`, or if there is no checkpoint of such a run.
-    """
-    plan = _plan(name, backend, budget, seed, None, device, data, out, dtype, True)
-    if not hasattr(plan.recipe, "say"):
-        others = [path for path in catalogue.recipes() if hasattr(catalogue.companion("recipes", path), "say")]
-        raise ValueError(f"{plan.path} has nothing to say, expected one of {', '.join(others)}")
-    file = plan.folder / CHECKPOINT
-    if not file.exists():
-        raise ValueError(f"there is no '{file}'; to train the model:\n  {plan.command}")
-    found = checkpoints.read(file)
-    for key in ("path", "budget", "dtype", "data"):  # the backend may be another one: weights are weights
-        if found.about.get(key) != plan.about[key]:
-            raise ValueError(f"'{file}': its {key} is {found.about.get(key)}, expected {plan.about[key]}")
-    run, adapter = plan.run, backends.get(backend)
-    with adapter.scope(device):
-        like = backends.to_numpy(backend, plan.recipe.init(run, plan.data))
-        state = backends.to_backend(backend, checkpoints.restore(found, like, file), device)
-
-    def say(text: str) -> str:
-        with adapter.scope(device):
-            return plan.recipe.say(run, plan.data, state, text)
-
-    return say, f"{plan.path}, {found.step} of {found.about['steps']} steps on {found.about['backend']}"
-
-
-class _Plan(NamedTuple):
-    """A run whose arguments have been found right."""
-
-    path: str
-    recipe: ModuleType
-    run: Run
-    about: dict[str, Any]  # what tells this run from others: a checkpoint of another one is refused
-    data: Any
-    folder: Path
-    command: str  # that starts it
-
-
-def _plan(name, backend, budget, seed, steps, device, data, out, dtype, compile) -> _Plan:
-    path = _recipe(name)
-    recipe = catalogue.companion("recipes", path)
-    backends.get(backend).device(device)
-    if budget not in recipe.BUDGETS:
-        raise ValueError(f"budget {budget!r} is unknown, expected one of {', '.join(recipe.BUDGETS)}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps is {steps}, expected at least 1")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected at least 0")
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype!r} is unknown, expected one of {', '.join(DTYPES)}")
-    chosen = recipe.BUDGETS[budget]
-    chosen = chosen._replace(steps=steps or chosen.steps)
-    folder = Path(out) if out else Path("build", "train", path, f"{backend}-{budget}-seed{seed}")
-    run = Run(backend, chosen, seed, dtype, device)
-    values = recipe.load(run, data)
-    about = {"path": path, "backend": backend, "budget": budget, "seed": seed, "steps": chosen.steps, "dtype": dtype}
-    about |= {"device": device or "cpu", "compile": compile, "data": _digest(values)}
-    given = {
-        "steps": steps,
-        "device": device,
-        "data": data,
-        "out": out,
-        "dtype": None if dtype == "float32" else dtype,
-    }
-    command = ["triptych", "train", path, "--backend", backend, "--budget", budget, "--seed", str(seed)]
-    for option, value in given.items():
-        command += [f"--{option}", str(value)] if value is not None else []
-    command += [] if compile else ["--no-compile"]
-    return _Plan(path, recipe, run, about, values, folder, shlex.join(command))
-
-
-def _recipe(name: str) -> str:
-    """The recipe that a name means; a ValueError says which algorithms have none."""
-    try:
-        return catalogue.find(name, catalogue.recipes)
-    except ValueError:
-        path = catalogue.find(name)  # its message is the better one if there is no such algorithm either
-    raise ValueError(f"{path} has no recipe to train by, expected one of {', '.join(catalogue.recipes())}")
-
-
-def _found(plan: _Plan, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from, None to start at the beginning; ValueError if that would destroy another run."""
-    file = plan.folder / CHECKPOINT
-    if not file.exists():
-        return None
-    try:
-        found = checkpoints.read(file)
-    except ValueError as error:
-        raise ValueError(f"{error}; --fresh starts over") from error
-    for key, value in plan.about.items():
-        if found.about.get(key) != value:
-            raise ValueError(
-                f"'{plan.folder}' holds another run: its {key} is {found.about.get(key)}, expected {value}; "
-                "--out chooses another folder, --fresh writes over this one"
-            )
-    if resume:
-        return found
-    if found.step < plan.run.budget.steps:
-        raise ValueError(
-            f"'{plan.folder}' holds an unfinished run, step {found.step} of {plan.run.budget.steps}: "
-            "--resume goes on, --fresh starts over"
-        )
-    return None
-
-
 def _steps(
-    plan: _Plan,
+    plan: Plan,
     advance: Callable,
     state,
     found: Checkpoint,
@@ -250,7 +114,7 @@ def _steps(
         if pressed.is_set():
             raise Interrupted(
                 f"Stopped after step {i + 1} of {steps}; everything so far is kept. To go on:\n"
-                f"  {plan.command} --resume"
+                f"  {plan.settings.command} --resume"
             )
     return state, last
 
@@ -266,7 +130,7 @@ def _check_finite(losses: np.ndarray):
         raise ValueError(f"the loss is {losses[at]} at step {at + 1}: training has diverged")
 
 
-def _finish(plan: _Plan, state, last: Checkpoint) -> Result:
+def _finish(plan: Plan, state, last: Checkpoint) -> Result:
     """Evaluates, draws and records."""
     metrics, outcome = plan.recipe.evaluate(plan.run, plan.data, state)
     losses = last.history["loss"]
@@ -277,12 +141,12 @@ def _finish(plan: _Plan, state, last: Checkpoint) -> Result:
         "metrics": metrics,
         "machine": _machine(plan.run.backend),
     }
-    files = plan.recipe.pictures(plan.data, outcome, plan.folder)
+    written = plan.recipe.pictures(plan.data, outcome, plan.folder)
     curve = pictures.curves_figure({plan.run.backend: losses}, f"{plan.path}: loss of every step")
-    files.append(pictures.save(curve, plan.folder / "loss.png"))
-    files.append(plan.folder / CHECKPOINT)
-    files.append(files.write(plan.folder / RESULT, json.dumps(record, indent=2).encode() + b"\n"))
-    return Result(record, last.history, backends.to_numpy(plan.run.backend, state), plan.data, outcome, files)
+    written.append(pictures.save(curve, plan.folder / "loss.png"))
+    written.append(plan.folder / CHECKPOINT)
+    written.append(files.write(plan.folder / RESULT, json.dumps(record, indent=2).encode() + b"\n"))
+    return Result(record, last.history, backends.to_numpy(plan.run.backend, state), plan.data, outcome, written)
 
 
 def _machine(backend: str) -> dict[str, Any]:
@@ -294,53 +158,3 @@ def _machine(backend: str) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "versions": libraries,
     }
-
-
-def _digest(data) -> str:
-    """What identifies data: a hash of all arrays."""
-    digest = hashlib.sha256()
-    for leaf in optree.tree_leaves(data):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second raises KeyboardInterrupt at once."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread can have a handler
-        yield pressed
-        return
-
-    def handler(number, frame):
-        pressed.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.write(2, b"\nStopping after this step. Ctrl-C again stops at once.\n")  # print is not safe in a handler
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _bar(plan: _Plan, visible: bool) -> Iterator[Callable[[int, float], None]]:
-    """A progress bar on stderr; yields show(steps done, loss)."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TextColumn("{task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not visible) as bar:
-        task = bar.add_task(f"{plan.path} {plan.run.backend}", total=plan.run.budget.steps, speed="", loss="")
-
-        def show(done: int, loss: float):
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, loss=f"loss {loss:.4f}", speed=f"{speed:.0f}/s" if speed else "")
-
-        yield show

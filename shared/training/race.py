@@ -1,7 +1,6 @@
 """Every optimizer on one network, from the same start and over the same batches, each at its own learning rate: one
-picture of ten loss curves. `python -m shared.training.race --backend numpy` draws it."""
+picture of ten loss curves."""
 
-import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from shared import backends, catalogue, files, pictures
 from shared.recipes import Run
@@ -89,28 +87,3 @@ def figure(entries: list[Entry]) -> Figure:
 def _averaged(values: np.ndarray) -> np.ndarray:
     width = min(SMOOTH, len(values))
     return np.convolve(values, np.ones(width) / width, "valid")
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        prog="python -m shared.training.race", description="All optimizers on one network."
-    )
-    parser.add_argument("--backend", default="numpy", choices=backends.NAMES)
-    parser.add_argument("--out", default="build/race", help="folder for the picture")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS, help="of each optimizer")
-    parser.add_argument("--data", help="a folder with data in MNIST's format")
-    given = parser.parse_args()
-    try:
-        entries, picture = race(given.out, given.backend, given.seed, given.steps, given.data)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
-    table = Table("optimizer", "learning rate", "last loss", "test accuracy", "seconds")
-    for path, lr, losses, accuracy, seconds in entries:
-        table.add_row(path, f"{lr:g}", f"{losses[-SMOOTH:].mean():.4f}", f"{accuracy:.2%}", f"{seconds:.1f}")
-    Console().print(table)
-    print(picture)
-
-
-if __name__ == "__main__":
-    main()

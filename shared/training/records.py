@@ -9,7 +9,7 @@ import numpy as np
 
 from shared import backends, catalogue
 from shared.training import checkpoints
-from shared.training.loop import CHECKPOINT, RESULT
+from shared.training.plan import CHECKPOINT, RESULT
 
 CURVE = "loss.png"  # drawn anew on the page
 

@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numpy_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_backward, conv2d_geometry
-from numpy_impl.convolutional.conv2d_transpose import Conv2DTransposeParams, conv2d_transpose
+from numpy_impl.convolutional.conv2d_transpose import (
+    Conv2DTransposeParams,
+    conv2d_transpose,
+    conv2d_transpose_backward,
+)
 from numpy_impl.convolutional.pooling import pooling_average, pooling_global_average, pooling_global_max, pooling_max
 from shared import backends, cases, catalogue, native
 from shared.backends import to_backend, to_numpy
@@ -77,6 +81,37 @@ def test_convolution_is_what_its_definition_says(geometry):
                     seen = x[:, row, column, g * c : (g + 1) * c]
                     wanted[:, h, w, g * o : (g + 1) * o] += seen @ W[i, j, :, g * o : (g + 1) * o]
     np.testing.assert_allclose(y, wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("block", [1, 40, 10**9])
+def test_images_in_blocks_are_images_at_once(monkeypatch, block, groups):
+    """NumPy goes through a few images at a time: results and gradients are those of each image by itself."""
+    rng = np.random.default_rng(7)
+    for forward, backward, n_bias in (
+        (conv2d, conv2d_backward, 6),
+        (conv2d_transpose, conv2d_transpose_backward, 8 // groups * groups),
+    ):
+        kind = Conv2DParams if forward is conv2d else Conv2DTransposeParams
+        shape = (3, 2, 4 // groups, 6) if forward is conv2d else (3, 2, 8 // groups, 4)
+        params = kind(rng.standard_normal(shape), rng.standard_normal(n_bias))
+        x = rng.standard_normal((5, 6, 7, 4))
+        options = {"stride": (2, 1), "padding": "same", "groups": groups}
+        monkeypatch.setattr("shared.support.blocks.BLOCK", block)
+        y, cache = forward(params, x, **options)
+        d_y = rng.standard_normal(y.shape)
+        d_params, d_x = backward(cache, d_y)
+        ones = [forward(params, x[i : i + 1], **options) for i in range(len(x))]
+        backs = [backward(ones[i][1], d_y[i : i + 1]) for i in range(len(x))]
+        np.testing.assert_allclose(y, np.concatenate([one for one, _ in ones]), rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(d_x, np.concatenate([back for _, back in backs]), rtol=1e-13, atol=1e-13)
+        for got, *wanted in zip(d_params, *(back for back, _ in backs), strict=True):
+            np.testing.assert_allclose(got, sum(wanted), rtol=1e-12, atol=1e-12)
+        if forward is conv2d:
+            only, nothing = backward(cache, d_y, params_only=True)
+            assert nothing is None
+            for got, wanted in zip(only, d_params, strict=True):
+                np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("n", range(1, 12))

@@ -31,7 +31,7 @@ from numpy_impl.generative.rbm import (
 )
 from shared import backends
 from shared.backends import to_backend, to_numpy
-from shared.native.generative.rbm import from_sklearn, to_sklearn
+from shared.cases.generative._sklearn_rbm import from_sklearn, to_sklearn
 
 COLUMNS = backends.installed()
 each_column = pytest.mark.parametrize("column", COLUMNS)
@@ -167,6 +167,16 @@ def test_an_rbm_is_a_boltzmann_machine_without_connections_inside_a_side():
     assert rbm_log_partition(one)[0] == pytest.approx(whole, rel=1e-14)
 
 
+@each_column
+def test_as_many_units_as_allowed_are_summed_over_and_not_one_more(column, monkeypatch):
+    module = backends.module(column, "generative/boltzmann_machine")
+    monkeypatch.setattr(module, "LARGEST", 3)
+    (three, four) = to_backend(column, (np.zeros(3), np.zeros(4)))
+    np.testing.assert_array_equal(to_numpy(column, module.boltzmann_machine_states(three)), states(3))
+    with pytest.raises(ValueError, match="b has 4 units to sum over, expected at most 3"):
+        module.boltzmann_machine_states(four)
+
+
 # --- the RBM --------------------------------------------------------------------------------------------------
 
 
@@ -187,7 +197,7 @@ def test_a_block_step_leaves_the_distribution():
 def test_samples_have_the_probabilities_of_the_block_step():
     params, generator, n = rbm(3, 2), np.random.default_rng(1), 40_000
     v = np.tile(states(3)[5], (n, 1))
-    v, _ = rbm_gibbs(params, v, generator.random((1, n, 2)), generator.random((1, n, 3)))
+    v, _ = rbm_gibbs(params, v, generator.random((1, n, 3)), generator.random((1, n, 2)))
     found = np.bincount(index(v), minlength=8) / n
     np.testing.assert_allclose(found, block_transitions(params)[5], atol=4 * 0.5 / np.sqrt(n))
 
@@ -206,7 +216,7 @@ def test_the_gradient_of_log_z_is_the_moments():
 def test_cd_with_many_steps_becomes_the_likelihoods_gradient():
     params, generator, n = rbm(3, 2), np.random.default_rng(2), 40_000
     v = np.tile(np.array([[1.0, 0, 1], [0, 1, 1]]), (n // 2, 1))
-    found, _ = rbm_cd(params, v, generator.random((25, n, 2)), generator.random((25, n, 3)))
+    found, _ = rbm_cd(params, v, generator.random((25, n, 3)), generator.random((25, n, 2)))
     _, cache = rbm_free_energy(params, v)
     data, _ = rbm_free_energy_backward(cache, np.full(n, 1 / n))
     (model,) = rbm_log_partition_backward(rbm_log_partition(params)[1], 1.0)
@@ -222,9 +232,9 @@ def test_ais_meets_the_exact_log_z(column, D, H, scale):
     params, K, M = rbm(D, H, scale, seed=H), 400, 60
     exact, _ = rbm_log_partition(params)
     arrays = params, np.zeros(D), generator.random((M, D)), np.linspace(0, 1, K + 1)
-    moves = generator.random((K, M, H)), generator.random((K, M, D))
-    params, b_0, u, betas, u_h, u_v = to_backend(column, (*arrays, *moves))
-    state = module.ais_anneal(params, b_0, module.ais_start(params, b_0, u), betas, u_h, u_v)
+    moves = generator.random((K, M, D)), generator.random((K, M, H))
+    params, b_0, u, betas, u_v, u_h = to_backend(column, (*arrays, *moves))
+    state = module.ais_anneal(params, b_0, module.ais_start(params, b_0, u), betas, u_v, u_h)
     found = to_numpy(column, module.ais_log_partition(state.log_w))
     assert found.low < exact < found.high
     assert found.high - found.low < 0.6
@@ -290,7 +300,7 @@ def test_a_tied_second_layer_keeps_the_distribution():
 def test_generation_has_the_mean_of_the_distribution():
     first, generator, n = rbm(4, 3), np.random.default_rng(5), 20_000
     x = (generator.random((n, 3)) < 0.5) * 1.0
-    noise = generator.random((30, n, 4)), generator.random((30, n, 3)), np.zeros((n, 0))
+    noise = generator.random((30, n, 3)), generator.random((30, n, 4)), np.zeros((n, 0))
     p, _ = dbn_generate((first, tied(first)), x, np.full(3, False), *noise)
     v = states(4)
     wanted = distribution(rbm_free_energy(first, v)[0]) @ v

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import optree
 import pytest
+from runs import train
 
 from numpy_impl.recurrent.seq2seq import seq2seq_init
 from shared import backends, catalogue
@@ -13,7 +14,8 @@ from shared.cli import main
 from shared.data.cmudict import spoken
 from shared.recipes import Run
 from shared.recipes.recurrent import _spelling, seq2seq
-from shared.training.loop import CHECKPOINT, speaker, train
+from shared.training.plan import CHECKPOINT, Settings
+from shared.training.saying import speaker
 
 BACKENDS = backends.installed()
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -224,7 +226,7 @@ def trained(tmp_path_factory):
 
 @each_backend
 def test_say_answers_on_every_backend(trained, backend):
-    answer, about = speaker("seq2seq", backend, out=trained)
+    answer, about = speaker(Settings("seq2seq", backend, out=trained))
     assert about == "recurrent/seq2seq, 3 of 3 steps on numpy"
     first, second = answer("Tomato"), answer("qwrtzy")
     assert first.startswith("tomato\n  says    ")
@@ -234,13 +236,13 @@ def test_say_answers_on_every_backend(trained, backend):
 
 
 def test_the_backends_say_the_same(trained):
-    answers = [speaker("seq2seq", backend, out=trained)[0]("chloroform") for backend in BACKENDS]
+    answers = [speaker(Settings("seq2seq", backend, out=trained))[0]("chloroform") for backend in BACKENDS]
     assert len(set(answers)) == 1
 
 
 @pytest.mark.parametrize("word", ["café", "two words", "r2d2", " ", "naïve"])
 def test_say_refuses_what_it_cannot_read(trained, word):
-    answer, _ = speaker("seq2seq", "numpy", out=trained)
+    answer, _ = speaker(Settings("seq2seq", "numpy", out=trained))
     with pytest.raises(ValueError, match="expected one word of the letters a to z and the apostrophe"):
         answer(word)
 
@@ -249,14 +251,14 @@ def test_say_without_a_model(trained, tmp_path):
     with pytest.raises(
         ValueError, match=r"there is no '.*checkpoint.safetensors'; to train the model:\n  triptych train"
     ):
-        speaker("seq2seq", "numpy", out=tmp_path)
+        speaker(Settings("seq2seq", "numpy", out=tmp_path))
     with pytest.raises(ValueError, match=r"recurrent/lstm has nothing to say, expected one of .*recurrent/seq2seq"):
-        speaker("lstm", "numpy", out=trained)
+        speaker(Settings("lstm", "numpy", out=trained))
     with pytest.raises(ValueError, match="its path is recurrent/seq2seq, expected recurrent/seq2seq_plain"):
-        speaker("seq2seq_plain", "numpy", out=trained)
+        speaker(Settings("seq2seq_plain", "numpy", out=trained))
     (tmp_path / CHECKPOINT).write_bytes(b"nothing")
     with pytest.raises(ValueError, match="is not a whole checkpoint"):
-        speaker("seq2seq", "numpy", out=tmp_path)
+        speaker(Settings("seq2seq", "numpy", out=tmp_path))
 
 
 def say(monkeypatch, capsys, *arguments, typed=None):

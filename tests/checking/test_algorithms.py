@@ -1,4 +1,4 @@
-"""The five questions, asked of every algorithm there is: a path under numpy_impl is enough to be tested."""
+"""The six questions, asked of every algorithm there is: a path under numpy_impl is enough to be tested."""
 
 import itertools
 import json
@@ -12,8 +12,9 @@ from safetensors import safe_open
 
 from shared import backends, cases, catalogue
 from shared.cases import in_dtype, tolerance
-from shared.checking import fixtures, golden, mistakes
+from shared.checking import broken, fixtures, golden, mistakes
 from shared.checking.answers import answer, compare, expected, finite_differences, refusal, second_opinions
+from shared.comparing import backward_lines, question_six
 from shared.differences import FINITE, Difference, difference
 
 PATHS = catalogue.paths()
@@ -71,6 +72,25 @@ def test_every_mutant_is_caught(path):
 def test_there_are_enough_mutants(path):
     wanted = {"recurrent/lstm": 15, "optimizers/adam": 8}.get(path, 6)
     assert len(cases.mutants(path)) >= wanted
+
+
+@each_path
+def test_every_line_of_the_way_back_is_right(path):
+    """Question six; what cannot be compared is a minority, and says why."""
+    told = question_six.answer(path)
+    assert not told["problems"], "\n".join(told["problems"])
+    left = {x["line"] for x in told["left"]}
+    assert all(x["reason"] for x in told["left"])
+    assert len(left) <= told["lines"], f"{path}: compared {told['lines']} lines, not {sorted(left)}"
+
+
+@each_path
+def test_three_mistakes_are_on_the_way_back(path):
+    if any(line.through for line in backward_lines.of(path)):
+        found = [broken.by(path, mutant) for mutant in cases.mutants(path)]
+        there = [x for x in found if x]
+        assert len(there) >= 3, f"{path}: {len(there)} mutants in a `_backward`"
+        assert any(x.gradients for x in there)
 
 
 @each_path

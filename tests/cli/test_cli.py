@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from shared import backends, catalogue
-from shared.checking import readme
+from shared.checking import measured
 from shared.cli import main
 from shared.training import results
 
@@ -117,7 +117,7 @@ def test_wrong_names_are_one_clear_line(run):
     assert "one algorithm, or --all" in one_line(*run("check"))
 
 
-@pytest.mark.parametrize("command", ["list", "check", "mistakes", "train", "bench", "demo", "fixtures", "readme"])
+@pytest.mark.parametrize("command", ["list", "check", "mistakes", "train", "bench", "demo", "fixtures", "measured"])
 def test_every_command_has_help(run, command):
     status, out, _ = run(command, "--help")
     assert status == 0
@@ -130,21 +130,24 @@ def test_missing_backend_is_one_clear_line(run, monkeypatch):
     assert "needs tensorflow, which is not installed" in message
 
 
-def test_readme_lists_every_algorithm():
-    text = (catalogue.ROOT / "README.md").read_text()
-    measured = text.partition(readme.BEGIN)[2].partition(readme.END)[0]
-    rows = re.findall(r"^\| `([^`]+)` \|", measured, flags=re.M)
-    assert rows == catalogue.paths(), "run `make readme`"
-    assert "nan" not in measured
-    assert "inf" not in measured
+def test_the_measured_table_lists_every_algorithm():
+    text = (catalogue.ROOT / "MEASURED.md").read_text().partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|", text, flags=re.M)
+    assert rows == catalogue.paths(), "run `make measured`"
+    assert "nan" not in text
+    assert "inf" not in text
 
 
-def test_readme_needs_its_markers(monkeypatch, tmp_path):
-    (tmp_path / "README.md").write_text("no markers\n")
+def test_the_measured_table_names_lines_that_are_not_compared(monkeypatch, tmp_path):
+    left = {"line": 7, "function": "f_backward", "name": "s", "reason": "a partial sum", "text": "s = a | b"}
+    way_back = {"worst": 2e-15, "where": "f: through (1), `d_x`", "lines": 3, "left": [left]}
+    errors = {"outputs": 1e-16, "gradients": None, "float32": 0.0}
+    report = {"path": "intro/f", "backends": {"numpy": errors}, "agreement": 0.0, "finite_differences": 1e-9}
+    report |= {"way_back": way_back, "mutants": {"caught": 2, "planted": 2}}
     monkeypatch.setattr(catalogue, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match="must hold"):
-        readme.write([])
-    assert (tmp_path / "README.md").read_text() == "no markers\n"
+    text = measured.write([report]).read_text()
+    assert "| `intro/f` | 1e-16 / – | 0 | 1e-09 | 2e-15, 3 of 4 | 2 of 2 |" in text
+    assert "| `intro/f` | `s = a \\| b` | a partial sum |" in text
 
 
 def test_results_are_taken_up_and_stay(run, monkeypatch, tmp_path):

@@ -326,13 +326,13 @@ def test_a_checkpoint_becomes_an_onnx_model(path, function, run, tmp_path):
     assert difference({"logits": got}, {"logits": wanted}, "float32").error <= 1e-6
 
 
-def test_a_checkpoint_of_batch_norm_has_its_statistics_elsewhere(tmp_path):
-    _, weights, _, _ = example("normalization/batch_norm", "batch_norm_mlp")
+def test_a_checkpoint_of_batch_norm_mlp_has_its_statistics_elsewhere(tmp_path):
+    _, weights, _, _ = example("normalization/batch_norm_mlp", "batch_norm_mlp")
     named = {f"state.normalized.{name}": x for name, x in native.leaves(weights).items() if name.startswith("params")}
     named |= {f"state.running{n}": x for n, x in native.leaves(weights.states).items()}
     file = tmp_path / "checkpoint.safetensors"
     save_file({n: np.asarray(x, order="C") for n, x in named.items()} | {"history.loss": np.zeros(3)}, file)
-    back = cli_native.read("normalization/batch_norm", file)
+    back = cli_native.read("normalization/batch_norm_mlp", file)
     assert difference(flatten(back, "w"), flatten(weights, "w")).error == 0
 
 

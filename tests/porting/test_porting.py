@@ -95,7 +95,7 @@ def environment():
 
 JAX_PORTS = {file.stem.removesuffix("_jax"): file for file in sorted(PORTS.glob("*_jax.py"))}
 QUICK = {"lstm": ["lstm", "lstm_classifier_loss"], "mlp": ["mlp tanh", "mlp_loss"], "adam": [],
-         "batch_norm": ["batch_norm images", "batch_norm_mlp_loss"]}  # fmt: skip
+         "batch_norm": ["batch_norm images", "batch_norm_eval dense"]}  # fmt: skip
 
 
 def right(report):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.support.blocks import BLOCK, blockwise
+from shared.support.blocks import BLOCK, map_leaves
 from shared.support.erfc import erfc
 
 
@@ -17,8 +17,12 @@ def test_blocks_give_the_same_bits(shape, order):
     def formula(x, y):
         return x * np.exp(-y * y), (x + y).astype("float32")
 
-    for got, wanted in zip(blockwise(formula)(x, y), formula(x, y), strict=True):
-        np.testing.assert_array_equal(got, wanted, strict=True)
+    trees = [{"a": leaf, "b": (leaf,)} for leaf in (x, y)]
+    for got, wanted in zip(map_leaves(formula, *trees), formula(x, y), strict=True):
+        for leaf in (got["a"], got["b"][0]):
+            np.testing.assert_array_equal(leaf, wanted, strict=True)
+    one = map_leaves(lambda x, y: x * y, *trees)
+    np.testing.assert_array_equal(one["b"][0], x * y, strict=True)
     np.testing.assert_array_equal(x, kept)
 
 

@@ -1,22 +1,41 @@
-"""Transposed convolution: the linear map of a convolution turned around, from its outputs' shape to its inputs'.
+"""Transposed convolution: the adjoint of a convolution, from the shape of its outputs to that of its inputs.
 
-    e = d (k - 1) + 1                                              (1)   what a kernel of k covers at dilation d
-    H = (H' - 1) s + e - p_before - p_after                        (2)   H' s if "same"; or as size says
-    X_(n,h,w),(i,j,o) = Σ_c x_n,h,w,c W_ijo,c                      (3)   what a pixel gives to its window
-    ỹ_n,a,b,o = Σ X_(n,h,w),(i,j,o) with hs + id = a, ws + jd = b  (4)   summed up where windows overlap
-    y_n,h,w,o = ỹ_n,(h+p_top),(w+p_left),o + b_o                   (5)
+Idea: A convolution with a stride makes images smaller; a decoder needs a map that makes them larger again and learns
+    how. This one takes the convolution's connections the other way: every pixel of x adds a weighted copy of the
+    kernel to the receptive field that a convolution would have read it from.
 
-Shapes: x (N, H', W', C_in); W (kH, kW, C_out / groups, C_in), b (C_out,); y (N, H, W, C_out). stride, padding,
-    dilation and groups are those of the convolution from y's shape to x's. size is (H, W), any that conv2d with the
-    same options takes to (H', W'); if it is None, that of (2).
+    extent = d (k - 1) + 1                                         (1)   receptive field of k elements, d apart
+    size = (n - 1) s + extent - before - after                     (2)   n s if "same"; or as the caller says
+    patches_(n,h,w),(i,j,o) = Σ_c x_n,h,w,c W_i,j,o,c              (3)   x Wᵀ: what a pixel adds to its field
+    y_pad_n,a,b,o = Σ_hwij patches_(n,h,w),(i,j,o)                 (4)   col2im: over all hs + id = a, ws + jd = b
+    y = y_pad between the pads, + b                                (5)
+
+Gradients:
+    d_b = Σ_nhw d_y                                                                through (5)
+    d_y_pad = d_y between zeros                                                    through (5)
+    d_patches = d_y_pad_n,(hs+id),(ws+jd),o in row n, h, w and column i, j, o      through (4)   im2col
+    d_W = d_patchesᵀ x                                                             through (3)
+    d_x = d_patches W                                                              through (3)
+
+Shapes: x (N, H, W, C_in); W (kH, kW, C_out / groups, C_in), b (C_out,); y (N, H_out, W_out, C_out). As a matrix, W
+    is (kH kW C_out, C_in). stride, padding, dilation and groups are those of the convolution from y's shape to x's,
+    n and size are pixels of x and of y along an axis. The argument size is (H_out, W_out), any that conv2d with the
+    same options takes to (H, W); if it is None, that of (2). With groups, (3) and (4) hold for every group by itself.
 
 Units: y in units of x times those of W.
 
-Variant: the exact adjoint, <conv2d(W, u), x> = <u, conv2d_transpose(W, x)> without biases, W being the same array.
-    torch's ConvTranspose2d has padding p on both sides, kernels (C_in, C_out / groups, kH, kW), and its
-    output_padding is how far size goes beyond (2). Keras's "same" is ours; its "valid" gives H' s + max(k - s, 0),
-    which is (2) where k ≥ s, else a size to ask for. conv2d_transpose_init draws Glorot-uniform weights and sets the
-    biases to 0.
+Variant: the exact adjoint, ⟨conv2d(W, u), x⟩ = ⟨u, conv2d_transpose(W, x)⟩ without biases, W being the same array.
+    It is no inverse, nor a "deconvolution". conv2d_transpose_init draws Glorot-uniform weights and sets the biases
+    to 0.
+
+Differs:
+    torch.nn.ConvTranspose2d: kernels (C_in, C_out / groups, kH, kW): W.transpose(3, 2, 0, 1). Padding p on both
+        sides; output_padding is how far size goes beyond (2).
+    Keras: kernels and "same" are as here; its "valid" gives n s + max(k - s, 0), which is (2) where k ≥ s, else a
+        size to ask for.
+    ONNX ConvTranspose: as torch, with pads for each side.
+
+Relation: its way there is the way back of conv2d, and its way back the way there, im2col and all.
 
 Raises: ValueError if sizes or dtypes disagree, if the groups do not divide the channels, if conv2d does not take
     size to x's rows and columns, if stride, dilation or groups is below 1, or if the padding is unknown or negative.
@@ -33,7 +52,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import checked
-from tf_impl.convolutional.conv2d import conv2d_geometry
+from tf_impl.convolutional.conv2d import conv2d_crop, conv2d_geometry, conv2d_merge, conv2d_split
 from tf_impl.initializers import glorot_uniform
 
 
@@ -51,6 +70,35 @@ def conv2d_transpose_init(
     return Conv2DTransposeParams(W, b=tf.zeros([n_out], dtype))
 
 
+def _placed(x, axis, place, size):
+    """Zeros, `size` of them along an axis counted from the last, with x at the places of a slice."""
+    shape, axis = x.shape, len(x.shape) + axis
+    others = [[0, 0]] * (len(shape) - axis - 1)
+    apart = tf.pad(tf.expand_dims(x, axis + 1), [[0, 0]] * (axis + 1) + [[0, place.step - 1], *others])
+    apart = tf.reshape(apart, [*shape[:axis], shape[axis] * place.step, *shape[axis + 1 :]])
+    apart = tf.split(apart, [place.stop - place.start, -1], axis=axis)[0]
+    return tf.pad(apart, [[0, 0]] * axis + [[place.start, size - place.stop], *others])
+
+
+def _col2im(patches, shape, geometry):
+    """In two steps: the rows of the receptive fields into strips, then the strips' columns into the image."""
+    *batch, height, width, c = shape
+    strips = tf.zeros([*batch, height, geometry.out[1], len(geometry.columns) * c], patches.dtype)
+    for rows, part in zip(geometry.rows, tf.split(patches, len(geometry.rows), axis=-1), strict=True):
+        strips += _placed(tf.reshape(part, [*batch, *geometry.out, strips.shape[-1]]), -3, rows, height)
+    y_pad = tf.zeros(shape, patches.dtype)
+    for columns, part in zip(geometry.columns, tf.split(strips, len(geometry.columns), axis=-1), strict=True):
+        y_pad += _placed(part, -2, columns, width)
+    return y_pad
+
+
+def _spread(W, x, geometry, shape):
+    """The adjoint itself. With groups, every array has a first axis for them."""
+    patches = tf.reshape(x, [*x.shape[:-4], -1, x.shape[-1]]) @ tf.linalg.matrix_transpose(W)  # (3)
+    y_pad = _col2im(patches, (*x.shape[:-3], *shape), geometry)  # (4)
+    return y_pad
+
+
 @checked(H=1, W=1, kH=1, kW=1, C=1, C_in=1)
 def conv2d_transpose(
     params: Conv2DTransposeParams,
@@ -63,56 +111,23 @@ def conv2d_transpose(
     size: tuple[int, int] | None = None,
 ) -> Float[Array, "N H_out W_out C_out"]:
     _check(params, groups)
-    (n, h, w, n_in), (kH, kW, c, _) = x.shape, params.W.shape
-    geometry, (height, width) = _geometry((h, w), (kH, kW), stride, padding, dilation, size)
-    W, rows = _kernel_rows(params.W, groups), _grouped(tf.reshape(x, [n * h * w, n_in]), groups)
-    seen = tf.zeros([groups, n, height, w, kW * c], x.dtype)
-    for i, W_i in zip(geometry.down, tf.unstack(W), strict=True):
-        X = rows @ tf.linalg.matrix_transpose(W_i)  # (3), for one row of the kernel
-        seen += _placed(tf.reshape(X, [groups, n, h, w, kW * c]), 2, i, height)
-    padded = tf.zeros([groups, n, height, width, c], x.dtype)
-    for j, X in zip(geometry.across, tf.split(seen, kW, axis=-1), strict=True):
-        padded += _placed(X, 3, j, width)
-    (top, bottom), (left, right) = geometry.pads
-    placed = _ungrouped(padded[:, :, top : height - bottom, left : width - right])  # (4)
-    return placed + params.b  # (5)
-
-
-def _kernel_rows(W, groups):
-    """(kH, groups, kW C_out / groups, C_in / groups)"""
-    kH, kW, c, n_in = W.shape
-    return tf.transpose(tf.reshape(W, [kH, kW * c, groups, n_in // groups]), [0, 2, 1, 3])
-
-
-def _placed(x, axis, place, size):
-    """Zeros, `size` of them along an axis, with x at the places of a slice."""
-    shape, others = x.shape, [[0, 0]] * (len(x.shape) - axis - 1)
-    apart = tf.pad(tf.expand_dims(x, axis + 1), [[0, 0]] * (axis + 1) + [[0, place.step - 1], *others])
-    apart = tf.reshape(apart, [*shape[:axis], shape[axis] * place.step, *shape[axis + 1 :]])
-    apart = tf.split(apart, [place.stop - place.start, -1], axis=axis)[0]
-    return tf.pad(apart, [[0, 0]] * axis + [[place.start, size - place.stop], *others])
-
-
-def _grouped(x, groups):
-    """(..., groups * C) to (groups, ..., C)."""
-    x = tf.reshape(x, [*x.shape[:-1], groups, x.shape[-1] // groups])
-    return tf.transpose(x, [len(x.shape) - 2, *range(len(x.shape) - 2), len(x.shape) - 1])
-
-
-def _ungrouped(x):
-    x = tf.transpose(x, [*range(1, len(x.shape) - 1), 0, len(x.shape) - 1])
-    return tf.reshape(x, [*x.shape[:-2], x.shape[-2] * x.shape[-1]])
+    (kH, kW, c, n_in), given = params.W.shape, x.shape[1:3]
+    geometry, size = _geometry(given, (kH, kW), stride, padding, dilation, size)
+    W, x = conv2d_split(tf.reshape(params.W, [-1, n_in]), groups), conv2d_split(x, groups)
+    y_pad = _spread(W, x, geometry, (*size, c))
+    y = conv2d_merge(conv2d_crop(y_pad, geometry.pads), groups) + params.b  # (5)
+    return y
 
 
 def _geometry(given, kernel, stride, padding, dilation, size):
-    """That of the convolution which goes the other way, and the rows and columns of ỹ."""
+    """That of the convolution which goes the other way, and the rows and columns of y_pad."""
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     pads = conv2d_geometry((1, 1), (1, 1), **options).pads  # unless it is "same"; and the options are right
     if size is None:
         size = ()
         for n, k, (before, after), s, d in zip(given, kernel, pads, _pair(stride), _pair(dilation), strict=True):
-            covered = d * (k - 1) + 1  # (1)
-            size += (n * s if padding == "same" else (n - 1) * s + covered - before - after,)  # (2)
+            extent = d * (k - 1) + 1  # (1)
+            size += (n * s if padding == "same" else (n - 1) * s + extent - before - after,)  # (2)
     if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(n, int) for n in size):
         raise ValueError(f"conv2d_transpose: size is {size}, expected (rows, columns)")
     geometry = conv2d_geometry(size, kernel, **options)

@@ -1,5 +1,8 @@
 """AdaDelta: steps in the units of the weights, from running averages of squared gradients and of squared steps.
 
+Idea: A gradient has units of loss per weight, so a step η g / √v has no units at all and η must bring them.
+    AdaDelta multiplies by the size of its own past steps instead, and needs no learning rate.
+
     v ← ρ v + (1 - ρ) g²                        (1)   g: the gradient of the loss at θ
     Δ = √(u + ε) / √(v + ε) g                   (2)   u: of the steps before this one
     u ← ρ u + (1 - ρ) Δ²                        (3)
@@ -10,10 +13,15 @@ Shapes: any tree of arrays; gradients, v and u are trees of the same structure a
 Units: Δ is in units of θ, η is a factor without units. ε is added to squares of both gradients and steps; the first
     steps have a length of about √ε, and grow from there.
 
-Variant: the paper's Algorithm 1, with ε inside both roots and η = 1, as everywhere (PyTorch, TensorFlow, optax); only
-    the defaults differ: Keras has η = 0.001, PyTorch ρ = 0.9. Δ² is averaged before η multiplies Δ. (1 - ρ) g g is
-    evaluated from the left: in float32 v bears one gradient of 8e19, and many of 1e19; where it becomes infinite,
-    that weight stands still.
+Variant: the paper's Algorithm 1, with ε inside both roots and η = 1. Δ² is averaged before η multiplies Δ. (1 -
+    ρ) g g is evaluated from the left: in float32 v can hold one gradient of 8e19, and many of 1e19; where it
+    becomes infinite, that weight stands still.
+
+Differs:
+    torch.optim.Adadelta, optax.adadelta: the same formula; the default ρ is 0.9.
+    keras.optimizers.Adadelta: the same formula; the default η is 0.001, ε is 1e-7.
+
+Relation: RMSProp with the running size of the steps in place of a learning rate.
 
 Raises: ValueError if η or ε is not positive, if ρ is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -28,6 +36,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -58,7 +67,5 @@ def adadelta_update(
         u = rho * u + (1 - rho) * delta * delta  # (3)
         return p - lr * delta, v, u  # (4)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.v, state.u))
-    params, v, u = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, v, u = map_leaves(update, params, grads, state.v, state.u)
     return params, AdaDeltaState(v, u)

@@ -1,5 +1,8 @@
 """AdaGrad: every weight has a learning rate of its own, which falls with the gradients it has seen.
 
+Idea: A weight whose gradient is often small or zero should still learn from the few examples that move it. So
+    every weight is divided by the size of all the gradients that it has seen.
+
     h ← h + g²                     (1)   sum of squared gradients; g: the gradient of the loss at θ
     θ ← θ - η g / (√h + ε)         (2)   η: the learning rate
 
@@ -8,9 +11,16 @@ Shapes: any tree of arrays; gradients and h are trees of the same structure and 
 Units: η is in units of θ, whatever the scale of the loss: the first step of every weight has the length η. ε is in
     units of the gradient, h in units of its square.
 
-Variant: h starts at 0 and ε is outside the root (the paper, PyTorch). Keras and optax start at h = 0.1 and have ε
-    inside, √(h + ε). In float32 h bears one gradient of 1.8e19; where it becomes infinite, that weight
-    stands still.
+Variant: h starts at 0 and ε is outside the root, as in the paper. In float32 h can hold the square of a
+    gradient of up to 1.8e19; where it becomes infinite, that weight stands still.
+
+Differs:
+    torch.optim.Adagrad: the same at its defaults.
+    keras.optimizers.Adagrad: h starts at 0.1, ε is inside the root, √(h + ε), with a default of 1e-7; learning
+        rate 1e-3.
+    optax.adagrad: h starts at 0.1 and ε is inside the root.
+
+Relation: RMSProp replaces the sum by a running average, so that the steps do not vanish.
 
 Raises: ValueError if η or ε is not positive, or if gradients, state and parameters are different trees.
 
@@ -25,6 +35,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -46,7 +57,5 @@ def adagrad_update(
         h = h + g * g  # (1)
         return p - lr * g / (tf.sqrt(h) + eps), h  # (2)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.h))
-    params, h = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, h = map_leaves(update, params, grads, state.h)
     return params, AdaGradState(h)

@@ -1,5 +1,8 @@
 """Nesterov's accelerated gradient (NAG): momentum that looks ahead.
 
+Idea: Momentum is going to carry the weights further anyway, so the gradient is taken there and not where they
+    stand. This look-ahead brakes earlier when the slope turns.
+
     v ← μ v + g                    (1)   velocity; g: the gradient of the loss at θ
     θ ← θ - η (g + μ v)            (2)   η: the learning rate
 
@@ -7,10 +10,15 @@ Shapes: any tree of arrays; gradients and v are trees of the same structure and 
 
 Units: v is in units of g; η is in units of θ per unit of g. Under a constant g the step grows to η g / (1 - μ).
 
-Variant: the form of Bengio et al. (PyTorch, optax, Keras), in which θ is the point that Nesterov's method looks ahead
-    to. Sutskever et al. keep the point φ before that look: v' ← μ v' - η ∇f(φ + μ v'), φ ← φ + v'. At a constant η
-    the two are one, with v' = -η v and θ = φ + μ v'. The learning rate is outside the velocity, as in momentum;
-    Keras has it inside. μ = 0 is SGD.
+Variant: the form of Bengio et al., in which θ is the point that Nesterov's method looks ahead to. Sutskever et
+    al. keep the point φ before that look: v' ← μ v' - η ∇f(φ + μ v'), φ ← φ + v'. For a constant η the two are
+    one, with v' = -η v and θ = φ + μ v'. The learning rate is outside the velocity. μ = 0 is SGD.
+
+Differs:
+    torch.optim.SGD(nesterov=True), optax.sgd(nesterov=True): the same.
+    keras.optimizers.SGD(nesterov=True): the learning rate is inside the velocity, as for its momentum.
+
+Relation: momentum with a look-ahead; Nadam is Adam with the same look-ahead.
 
 Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
@@ -28,6 +36,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -49,7 +58,5 @@ def nag_update(
         v = mu * v + g  # (1)
         return p - lr * (g + mu * v), v  # (2)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.v))
-    params, v = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, v = map_leaves(update, params, grads, state.v)
     return params, NAGState(v)

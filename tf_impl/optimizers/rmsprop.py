@@ -1,5 +1,8 @@
 """RMSProp: the gradient divided by a running root mean square of itself; centered, by its standard deviation.
 
+Idea: AdaGrad's sum only grows, so its steps die out. A running average of the squared gradient forgets, and
+    every weight keeps moving in steps of about η.
+
     v ← ρ v + (1 - ρ) g²           (1)   g: the gradient of the loss at θ
     s = √v                         (2)   root mean square, unless centered
     a ← ρ a + (1 - ρ) g            (3)   centered: mean
@@ -12,13 +15,22 @@ Shapes: any tree of arrays; gradients, v, a and b are trees of the same structur
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient, u and b have none.
 
-Variant: ε outside the root and η outside the velocity (PyTorch). Keras and TensorFlow have ε inside, √(v + ε), and
-    η inside, b ← μ b + η u; Graves has both ε = 1e-4 inside and momentum. There is no bias correction: the first
-    steps have the length η / √(1 - ρ). v - a² is evaluated as (√v - |a|) (√v + |a|) and never below 0: rounding
-    would make it negative under a constant gradient, and s NaN. (1 - ρ) g g is evaluated from the left: in float32
-    v bears one gradient of 5e19, and many of 1e19; where it becomes infinite, that weight stands still.
-    The state keeps a only if centered and b only with momentum, else they are None: rmsprop_init takes the same two
-    keywords as rmsprop_update.
+Variant: ε is outside the root and η outside the velocity. There is no bias correction: the first steps have the
+    length η / √(1 - ρ). v - a² is evaluated as (√v - |a|) (√v + |a|) and never below 0: rounding would make it
+    negative under a constant gradient, and s NaN. (1 - ρ) g g is evaluated from the left: in float32 v can hold
+    one gradient of 5e19, and many of 1e19; where it becomes infinite, that weight stands still. The state keeps
+    a only if centered and b only with momentum, else they are None: rmsprop_init takes the same two keywords as
+    rmsprop_update.
+
+Differs:
+    torch.optim.RMSprop: the same formula; its default ρ, called alpha, is 0.99.
+    keras.optimizers.RMSprop: ε inside the root, √(v + ε), default 1e-7; the learning rate inside the velocity,
+        b ← μ b + η u.
+    optax.rmsprop: ε inside the root (eps_in_sqrt=False puts it outside), the learning rate inside the velocity.
+    Graves 2013: ε = 1e-4 inside the root, centered, with momentum.
+
+Relation: AdaGrad that forgets. Adam averages the gradient too and corrects both averages; AdaDelta puts the
+    steps into the units of the weights.
 
 Raises: ValueError if η or ε is not positive, if ρ or μ is outside [0, 1), if the state was made for other keywords,
     or if gradients, state and parameters are different trees.
@@ -34,6 +46,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -77,9 +90,7 @@ def rmsprop_update(
             u = b = momentum * b + u  # (6)
         return p - lr * u, *(new for new in (v, a, b) if new is not None)  # (7)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, *(getattr(state, name) for name in kept)))
-    params, *trees = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, *trees = map_leaves(update, params, grads, *(getattr(state, name) for name in kept))
     return params, state._replace(**dict(zip(kept, trees, strict=True)))
 
 

@@ -1,24 +1,61 @@
 """Gated recurrent unit (GRU).
 
-    a_t  = x_t W_x + b                          (1)   blocks r | z | n, each (N, H)
-    u_t  = h_{t-1} W_h                          (2)   blocks r | z | n
-    r, z = σ(a_r + u_r), σ(a_z + u_z)           (3)   reset and update gate
-    n    = tanh(a_n + r ⊙ (u_n + b_n))          (4)   candidate
-    n    = tanh(a_n + (r ⊙ h_{t-1}) W_n + b_n)  (5)   with reset_after=False; W_n is the last block of W_h
-    h_t  = (1 - z) ⊙ n + z ⊙ h_{t-1}            (6)   state and output
-    h_t  = h_{t-1}, and the output is 0         (7)   at the steps where a mask is False
+Idea: A gate z decides, number by number, how much of the old state is kept. What is kept passes unchanged, so that a
+    gradient survives many steps, where each step of a plain RNN shrinks or blows it up.
 
-Shapes: xs (T, N, D), time first; state h (N, H); W_x (D, 3H), W_h (H, 3H), b (3H,), b_n (H,); mask (T, N), True at
-    the steps that count; outputs hs (T, N, H) and the last state. gru_step takes one x (N, D) and gives one state.
+    a     = x_t W_x + b                              (1)   blocks r | z | n, each (N, H)
+    u     = state W_h + [0, 0, b_n]                  (2)   blocks r | z | n; state is state_{t-1}
+    r, z  = σ(a_r + u_r), σ(a_z + u_z)               (3)   reset and update gate
+    n     = tanh(a_n + r ⊙ u_n)                      (4)   candidate
+    gated = r ⊙ state, n = tanh(a_n + gated W_n + b_n)    (5)   in place of (4) with reset_after=False; W_n is W_h's
+                                                           block n, and u has the blocks r | z alone
+    h     = (1 - z) ⊙ n + z ⊙ state                  (6)
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)   m_t is 1 where the step counts, 0 where the mask is False
+    hs_t  = m_t ⊙ state_t                            (7)
 
-Units: n lies between -1 and 1, and so does h if it starts there.
+Gradients:
+    d_state_t = m_t ⊙ d_hs_t + (1 - m_{t+1}) ⊙ d_state_{t+1} + z ⊙ d_h + d_u W_hᵀ   through (2) (6) (7)   of t + 1
+    d_state_t = m_t ⊙ d_hs_t + (1 - m_{t+1}) ⊙ d_state_{t+1} + z ⊙ d_h + r ⊙ d_gated + [d_a_r, d_a_z] [W_r, W_z]ᵀ
+                                                         through (2) (5) (6) (7)   with reset_after=False
+    d_h = m_t ⊙ d_state_t                                through (7)
+    d_n = d_h ⊙ (1 - z)                                  through (6)
+    d_z = d_h ⊙ (state - n)                              through (6)
+    d_a_n = d_n ⊙ (1 - n²)                               through (4) (5)
+    d_r = d_a_n ⊙ u_n                                    through (4)
+    d_u_n = d_a_n ⊙ r                                    through (4)
+    d_gated = d_a_n W_nᵀ                                 through (5)
+    d_r = d_gated ⊙ state                                through (5)
+    d_a = [d_r ⊙ r ⊙ (1 - r), d_z ⊙ z ⊙ (1 - z), d_a_n]  through (3) (4) (5)
+    d_u = [d_a_r, d_a_z, d_u_n]                          through (3) (4)   blocks r and z are those of d_a
+    d_W_x = Σ_t x_tᵀ d_a_t                               through (1)
+    d_b = Σ_t Σ_n d_a_tn                                 through (1)
+    d_xs_t = d_a_t W_xᵀ                                  through (1)
+    d_W_h = Σ_t state_{t-1}ᵀ d_u_t                       through (2)
+    d_W_h = Σ_t [state_{t-1}ᵀ [d_a_r, d_a_z], gated_tᵀ d_a_n]    through (2) (5)   with reset_after=False
+    d_b_n = Σ_t Σ_n d_u_n                                through (2)
+    d_b_n = Σ_t Σ_n d_a_n                                through (5)
 
-Variant: the reset gate acts after the matrix product, as in the paper's first version, PyTorch (the only form there)
-    and Keras; reset_after=False is the paper's last version, and the default of ONNX (linear_before_reset=0). z keeps
-    the old state, as in Cho et al., PyTorch, Keras and ONNX; Chung et al. 2014, arXiv:1412.3555, swap z and 1 - z.
-    Blocks as in PyTorch; Keras and ONNX have z, r, n. Of PyTorch's two biases those of r and z only add up and are
-    one, b; b_n is the candidate's second one, which the reset gate multiplies. A masked step changes nothing and
-    passes no gradient on, as in PyTorch's packed sequences. gru_init draws Glorot-uniform weights and zero biases.
+Shapes: xs (T, N, D), time first; state (N, H); W_x (D, 3H), W_h (H, 3H), b (3H,), b_n (H,); mask (T, N), True at the
+    steps that count; outputs hs (T, N, H) and the last state. gru_step takes one x (N, D) and gives one state.
+    gru_cell and gru_cell_reset_before are (2) to (6) of one step, given a (N, 3H).
+
+Units: n lies between -1 and 1, and so does the state if it starts there.
+
+Variant: the reset gate acts after the matrix product, as in the paper's first version; with reset_after=False before
+    it, as in its last version. z keeps the old state, as in the paper. The biases of r and z are one, b; the
+    candidate has a second one, b_n, which the reset gate multiplies. A masked step changes nothing and passes no
+    gradient on. gru_init draws Glorot-uniform weights and zero biases.
+
+Differs:
+    torch.nn.GRU: reset_after=True only; the same blocks r, z, n, with transposed weights and two biases for each
+        block: b is the sum of those of r and z, and b_n is the last block of bias_hh. Packed sequences are its masks.
+    Keras: blocks in the order z, r, n; with reset_after=True its bias is (2, 3H): b, and b_n behind zeros. A masked
+        step repeats the output before it, unless zero_output_for_mask=True.
+    ONNX: blocks in the order z, r, n; linear_before_reset=1 is reset_after=True, and its default 0 is False.
+    Chung et al. 2014, arXiv:1412.3555: z and 1 - z change places.
+
+Relation: an LSTM keeps its memory in a cell state apart from its output, with a gate for keeping and one for writing;
+    here 1 - z writes what z does not keep. With r = 1 both forms are the same.
 
 Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
@@ -35,6 +72,7 @@ from tensorflow import Tensor as Array
 from shared.support.shapes import checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
+from tf_impl.recurrent._steps import masked_outputs, masked_state
 
 
 class GRUParams(NamedTuple):
@@ -57,25 +95,40 @@ def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
     return tf.zeros([n, params.W_h.shape[0]], params.W_h.dtype)
 
 
-def _cell(params, a, state, reset_after):
+@checked
+def gru_cell(
+    W_h: Float[Array, "H 3*H"], b_n: Float[Array, "H"], a: Float[Array, "N 3*H"], state: Float[Array, "N H"]
+) -> Float[Array, "N H"]:
     H = state.shape[1]
-    if reset_after:
-        u = state @ params.W_h  # (2)
-        r, z = tf.split(sigmoid(a[:, : 2 * H] + u[:, : 2 * H]), 2, axis=-1)  # (3)
-        n = tanh(a[:, 2 * H :] + r * (u[:, 2 * H :] + params.b_n))  # (4)
-    else:
-        u = state @ params.W_h[:, : 2 * H]  # (2)
-        r, z = tf.split(sigmoid(a[:, : 2 * H] + u), 2, axis=-1)  # (3)
-        n = tanh(a[:, 2 * H :] + (r * state) @ params.W_h[:, 2 * H :] + params.b_n)  # (5)
-    return (1 - z) * n + z * state  # (6)
+    u = state @ W_h  # (2)
+    u_n = u[:, 2 * H :] + b_n  # (2)
+    r, z = tf.split(sigmoid(a[:, : 2 * H] + u[:, : 2 * H]), 2, axis=-1)  # (3)
+    a_n = a[:, 2 * H :]  # (4)
+    n = tanh(a_n + r * u_n)  # (4)
+    h = (1 - z) * n + z * state  # (6)
+    return h
+
+
+@checked
+def gru_cell_reset_before(
+    W_h: Float[Array, "H 3*H"], b_n: Float[Array, "H"], a: Float[Array, "N 3*H"], state: Float[Array, "N H"]
+) -> Float[Array, "N H"]:
+    H = state.shape[1]
+    u = state @ W_h[:, : 2 * H]  # (2)
+    r, z = tf.split(sigmoid(a[:, : 2 * H] + u), 2, axis=-1)  # (3)
+    gated, a_n = r * state, a[:, 2 * H :]  # (5)
+    n = tanh(a_n + gated @ W_h[:, 2 * H :] + b_n)  # (5)
+    h = (1 - z) * n + z * state  # (6)
+    return h
 
 
 @checked
 def gru_step(
     params: GRUParams, x: Float[Array, "N D"], state: Float[Array, "N H"], *, reset_after: bool = True
 ) -> Float[Array, "N H"]:
+    cell = gru_cell if reset_after else gru_cell_reset_before
     a = x @ params.W_x + params.b  # (1)
-    return _cell(params, a, state, reset_after)
+    return cell(params.W_h, params.b_n, a, state)
 
 
 @checked(T=1)
@@ -87,12 +140,12 @@ def gru(
     *,
     reset_after: bool = True,
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    steps = xs @ params.W_x + params.b  # (1), all in one matmul
+    cell = gru_cell if reset_after else gru_cell_reset_before
+    all_a = tf.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states = []
-    for t, a in enumerate(tf.unstack(steps)):
-        h = _cell(params, a, state, reset_after)
-        state = h if mask is None else tf.where(mask[t, :, None], h, state)  # (7)
+    for t, a in enumerate(tf.unstack(all_a)):
+        h = cell(params.W_h, params.b_n, a, state)
+        state = masked_state(mask, t, h, state)  # (7)
         states.append(state)
-    hs = tf.stack(states)
-    hs = hs if mask is None else tf.where(mask[..., None], hs, tf.zeros_like(hs))  # (7)
+    hs = masked_outputs(mask, tf.stack(states))  # (7)
     return hs, state

@@ -1,18 +1,39 @@
 """Recurrent neural network of Elman (RNN), with tanh.
 
-    z_t = x_t W_x + h_{t-1} W_h + b             (1)
-    h_t = tanh(z_t)                             (2)   state and output
-    h_t = h_{t-1}, and the output is 0          (3)   at the steps where a mask is False
+Idea: One set of weights reads a sequence step by step, and a state carries what was read so far. So the network takes
+    sequences of any length, where a dense layer needs a weight for every place.
 
-Shapes: xs (T, N, D), time first; state h (N, H); W_x (D, H), W_h (H, H), b (H,); mask (T, N), True at the steps that
+    z = x_t W_x + state W_h + b                 (1)   state is state_{t-1}
+    h = tanh(z)                                 (2)
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)   m_t is 1 where the step counts, 0 where the mask is False
+    hs_t = m_t ⊙ state_t                        (3)
+
+Gradients:
+    d_state_t = m_t ⊙ d_hs_t + d_z_{t+1} W_hᵀ + (1 - m_{t+1}) ⊙ d_state_{t+1}   through (1) (3)
+    d_h = m_t ⊙ d_state_t                       through (3)
+    d_z = d_h ⊙ (1 - h²)                        through (2)
+    d_W_x = Σ_t x_tᵀ d_z_t                      through (1)
+    d_W_h = Σ_t state_{t-1}ᵀ d_z_t              through (1)
+    d_b = Σ_t Σ_n d_z_tn                        through (1)
+    d_xs_t = d_z_t W_xᵀ                         through (1)
+
+Shapes: xs (T, N, D), time first; state (N, H); W_x (D, H), W_h (H, H), b (H,); mask (T, N), True at the steps that
     count; outputs hs (T, N, H) and the last state.
 
 Units: h lies between -1 and 1.
 
-Variant: tanh (torch.nn.RNN and Keras's SimpleRNN have it as the default, too), one bias (PyTorch's two are added up;
-    ONNX stores both). A masked step changes nothing and passes no gradient to xs or the weights: as with PyTorch's
-    packed sequences and Keras's zero_output_for_mask (Keras without it repeats the last output). rnn_init draws
-    Glorot-uniform weights and zero biases (PyTorch: everything from U(-1/√H, 1/√H); Keras: W_h orthogonal).
+Variant: tanh, and one bias. A masked step changes nothing, gives the output 0, and passes no gradient to xs or the
+    weights. rnn_init draws Glorot-uniform weights and zero biases.
+
+Differs:
+    torch.nn.RNN: transposed weights, and two biases, which add up to b; nonlinearity="relu" is an option; everything
+        is drawn from U(-1/√H, 1/√H). Packed sequences are its masks.
+    Keras: SimpleRNN has the same weights; it draws W_h orthogonal. A masked step repeats the output before it, unless
+        zero_output_for_mask=True.
+    ONNX: transposed weights; B holds two biases, which add up to b.
+
+Relation: an LSTM and a GRU are this network with gates, which let a gradient pass many steps unchanged; here each one
+    multiplies it by W_hᵀ and by a slope below 1.
 
 Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
 
@@ -29,6 +50,7 @@ from tensorflow import Tensor as Array
 from shared.support.shapes import checked
 from tf_impl.activations import tanh
 from tf_impl.initializers import glorot_uniform
+from tf_impl.recurrent._steps import masked_outputs, masked_state
 
 
 class RNNParams(NamedTuple):
@@ -53,13 +75,12 @@ def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
 def rnn(
     params: RNNParams, xs: Float[Array, "T N D"], state: Float[Array, "N H"], mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    zs = xs @ params.W_x + params.b  # (1), every step in one matmul
+    zs = tf.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states = []
-    for t, z in enumerate(tf.unstack(zs)):
-        z = z + state @ params.W_h  # (1)
+    for t, z_x in enumerate(tf.unstack(zs)):
+        z = z_x + state @ params.W_h  # (1)
         h = tanh(z)  # (2)
-        state = h if mask is None else tf.where(mask[t, :, None], h, state)  # (3)
+        state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
-    hs = tf.stack(states)
-    hs = hs if mask is None else tf.where(mask[..., None], hs, tf.zeros_like(hs))  # (3)
+    hs = masked_outputs(mask, tf.stack(states))  # (3)
     return hs, state

@@ -1,23 +1,43 @@
-"""Convolution of images: one matrix times what a window sees, at every place of the window.
+"""Convolution of images: the same small matrix of weights, applied to the receptive field of every output.
 
-    e = d (k - 1) + 1                                              (1)   what a kernel of k covers at dilation d
-    H' = ⌈H / s⌉,  p = max((H' - 1) s + e - H, 0)                  (2)   "same": ⌊p/2⌋ zeros before, the rest after
-    H' = ⌊(p_before + H + p_after - e) / s⌋ + 1                    (3)   "valid" (no zeros) and explicit padding
-    x̃ = x between its zeros                                        (4)
-    X_(n,h,w),(i,j,c) = x̃_n,(hs+id),(ws+jd),c                      (5)   columns: what the window at h, w sees
-    y_n,h,w,o = Σ_ijc X_(n,h,w),(i,j,c) W_ijc,o + b_o              (6)   for every group of channels by itself
+Idea: A pixel means something together with its neighbours, and a pattern means the same wherever it stands. So every
+    output looks at a small neighbourhood only, and all of them share their weights; a dense layer would have to learn
+    every place anew.
 
-Shapes: x (N, H, W, C_in); W (kH, kW, C_in / groups, C_out), b (C_out,); y (N, H', W', C_out). (1) to (3) hold for
-    the vertical axis and for the horizontal one, each with its own k, s, d and p. stride and dilation are an integer
-    or (vertical, horizontal); padding is "valid", "same" or ((top, bottom), (left, right)).
+    extent = d (k - 1) + 1                                         (1)   receptive field of k elements, d apart
+    zeros = max((⌈n / s⌉ - 1) s + extent - n, 0)                   (2)   "same": half before, the odd one after
+    out = ⌊(before + n + after - extent) / s⌋ + 1                  (3)   outputs along an axis of n pixels
+    x_pad = x between its zeros                                    (4)
+    patches_(n,h,w),(i,j,c) = x_pad_n,(hs+id),(ws+jd),c            (5)   im2col: a receptive field is a row
+    y = patches W + b                                              (6)   W as a matrix (kH kW C_in, C_out)
+
+Gradients:
+    d_b = Σ_nhw d_y                                                                through (6)
+    d_W = patchesᵀ d_y                                                             through (6)
+    d_patches = d_y Wᵀ                                                             through (6)
+    d_x_pad_{nabc} = Σ_hwij d_patches_(n,h,w),(i,j,c) [hs + id = a] [ws + jd = b]  through (5)   col2im
+    d_x = d_x_pad where x lies                                                     through (4)
+
+Shapes: x (N, H, W, C_in); W (kH, kW, C_in / groups, C_out), b (C_out,); y (N, H_out, W_out, C_out). (1) to (3) hold
+    for the vertical axis and for the horizontal one, each with its own n, k, stride s and dilation d. stride and
+    dilation are an integer or (vertical, horizontal); padding is "valid" (no zeros), "same" or ((top, bottom),
+    (left, right)). With groups, (5) and (6) hold for every group by itself: group g takes the g-th part of the
+    channels of x and gives the g-th part of those of y. groups = C_in is a depthwise convolution.
 
 Units: y in units of x times those of W.
 
 Variant: cross-correlation, the kernel is not flipped (as in every library). "same" at any stride, the odd zero on
-    the right and at the bottom (TensorFlow, Keras, ONNX SAME_UPPER; torch refuses it at a stride, and its padding
-    k // 2 gives the same sizes there with other values). Channels last, kernels HWIO (TensorFlow, Keras; torch and
-    ONNX have channels first, kernels OIHW). Group g takes the g-th part of the channels, in and out. conv2d_init
-    draws He-uniform weights and sets the biases to 0.
+    the right and at the bottom. Channels last, kernels HWIO. conv2d_init draws He-uniform weights and sets the
+    biases to 0.
+
+Differs:
+    torch.nn.Conv2d: channels first, kernels OIHW: W.transpose(3, 2, 0, 1). Refuses "same" at a stride, and its usual
+        padding k // 2 gives the same sizes there with other values.
+    Keras: nothing; kernels, "same" and channels are as here. tf.nn.depthwise_conv2d has kernels (kH, kW, C, M), which
+        reshape to (kH, kW, 1, C M).
+    ONNX: as torch; its SAME_UPPER is "same", SAME_LOWER has the odd zero on the left and at the top.
+
+Relation: conv2d_transpose is the adjoint of this map, so what that computes is d_x here, and the other way round.
 
 Raises: ValueError if sizes or dtypes disagree, if the groups do not divide the channels, if the kernel covers more
     than there is of an axis, if stride, dilation or groups is below 1, or if the padding is unknown or negative.
@@ -44,13 +64,13 @@ class Conv2DParams(NamedTuple):
 
 
 class Conv2DGeometry(NamedTuple):
-    """pads: zeros ((top, bottom), (left, right)); out: (H', W'); down, across: what the kernel's i-th row and j-th
-    column meet of the padded image, a slice for each i and each j."""
+    """pads: zeros ((top, bottom), (left, right)). out: (H_out, W_out). rows, columns: a slice of x_pad for every row
+    and for every column of the kernel, what it meets there over all receptive fields."""
 
     pads: tuple[tuple[int, int], tuple[int, int]]
     out: tuple[int, int]
-    down: tuple[slice, ...]
-    across: tuple[slice, ...]
+    rows: tuple[slice, ...]
+    columns: tuple[slice, ...]
 
 
 def conv2d_init(
@@ -73,23 +93,23 @@ def conv2d_geometry(
     dilation: int | tuple[int, int] = 1,
 ) -> Conv2DGeometry:
     strides, dilations = _pair("stride", stride), _pair("dilation", dilation)
-    pads, out, slices = [], [], []
+    pads, outs, slices = [], [], []
     for axis, name in enumerate(("rows", "columns")):
         n, k, s, d = size[axis], kernel[axis], strides[axis], dilations[axis]
-        covered = d * (k - 1) + 1  # (1)
+        extent = d * (k - 1) + 1  # (1)
         if padding == "same":
-            zeros = max((math.ceil(n / s) - 1) * s + covered - n, 0)  # (2)
+            zeros = max((math.ceil(n / s) - 1) * s + extent - n, 0)  # (2)
             before, after = zeros // 2, zeros - zeros // 2
         else:
             before, after = _pads(padding)[axis]
-        count = (before + n + after - covered) // s + 1  # (3)
-        if n < 1 or count < 1:
+        out = (before + n + after - extent) // s + 1  # (3)
+        if n < 1 or out < 1:
             found = f"an image has {n} {name} and padding ({before}, {after})"
-            raise ValueError(f"{found}, expected at least {covered} in all, as a window of {k} {name} covers")
+            raise ValueError(f"{found}, expected at least {extent} in all, as a window of {k} {name} covers")
         pads.append((before, after))
-        out.append(count)
-        slices.append(tuple(slice(i * d, i * d + (count - 1) * s + 1, s) for i in range(k)))
-    return Conv2DGeometry(tuple(pads), tuple(out), *slices)
+        outs.append(out)
+        slices.append(tuple(slice(i * d, i * d + (out - 1) * s + 1, s) for i in range(k)))
+    return Conv2DGeometry(tuple(pads), tuple(outs), *slices)
 
 
 def _pair(name, value):
@@ -112,21 +132,39 @@ def _pads(padding):
     return pads
 
 
-def _grouped(x, groups):
-    """(..., groups * C) to (groups, ..., C)."""
+def conv2d_split(x, groups):
+    """(..., groups C) to (groups, ..., C); x itself if there is one group."""
+    if groups == 1:
+        return x
     return torch.movedim(x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups), -2, 0)
 
 
-def _ungrouped(x):
+def conv2d_merge(x, groups):
+    """(groups, ..., C) to (..., groups C)."""
+    if groups == 1:
+        return x
     x = torch.movedim(x, 0, -2)
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
 
-def _columns(padded, geometry):
-    """In two stages, which copy long runs: what a row of the kernel sees, then its rows beside each other."""
-    seen = torch.cat([padded[:, :, :, j] for j in geometry.across], dim=-1)
-    seen = torch.cat([seen[:, :, i] for i in geometry.down], dim=-1)  # (5)
-    return seen.reshape(seen.shape[0], -1, seen.shape[-1])
+def conv2d_im2col(x_pad, geometry):
+    """In two steps, which copy long runs: the columns of a receptive field beside each other, then its rows."""
+    strips = torch.cat([x_pad[..., columns, :] for columns in geometry.columns], dim=-1)  # (5)
+    patches = torch.cat([strips[..., rows, :, :] for rows in geometry.rows], dim=-1)
+    return patches.reshape(*x_pad.shape[:-4], -1, patches.shape[-1])
+
+
+def conv2d_crop(x_pad, pads):
+    """What lies between the zeros."""
+    (top, bottom), (left, right) = pads
+    return x_pad[..., top : x_pad.shape[-3] - bottom, left : x_pad.shape[-2] - right, :]
+
+
+def _convolve(W, b, x_pad, geometry):
+    """The convolution itself. With groups, every array has a first axis for them."""
+    patches = conv2d_im2col(x_pad, geometry)  # (5)
+    y = patches @ W + b  # (6)
+    return y
 
 
 @checked(kH=1, kW=1, C=1, C_out=1)
@@ -140,13 +178,13 @@ def conv2d(
     groups: int = 1,
 ) -> Float[Array, "N H_out W_out C_out"]:
     _check(params, x, groups)
-    kH, kW, c, n_out = params.W.shape
+    (kH, kW, _, n_out), n = params.W.shape, x.shape[0]
     geometry = conv2d_geometry(x.shape[1:3], (kH, kW), stride=stride, padding=padding, dilation=dilation)
     vertical, horizontal = geometry.pads
-    padded = _grouped(torch.constant_pad_nd(x, (0, 0, *horizontal, *vertical)), groups)  # (4)
-    W = _grouped(params.W.reshape(kH * kW * c, n_out), groups)
-    rows = _ungrouped(_columns(padded, geometry) @ W) + params.b  # (6)
-    return rows.reshape(x.shape[0], *geometry.out, n_out)
+    x_pad = conv2d_split(torch.constant_pad_nd(x, (0, 0, *horizontal, *vertical)), groups)  # (4)
+    W, b = conv2d_split(params.W.reshape(-1, n_out), groups), conv2d_split(params.b[None], groups)
+    y = _convolve(W, b, x_pad, geometry)
+    return conv2d_merge(y, groups).reshape(n, *geometry.out, n_out)
 
 
 def _check(params, x, groups):

@@ -1,17 +1,35 @@
 """Linear regression: a hyperplane through data, by least squares.
 
-    ŷ = X w + b                                  (1)
-    L = mean of (ŷ - y)²                         (2)   minimised by gradient descent, or at once by
-    X - x̄ = Q R                                  (3)   QR decomposition; x̄, ȳ: means over the examples
-    R w = Qᵀ (y - ȳ)                             (4)
-    b = ȳ - x̄ᵀ w                                 (5)
+Idea: of all hyperplanes, take the one whose squared errors are smallest; squares make the best one unique and easy to
+    find. Gradient descent gets there step by step, as for any network; here alone there is also a way to get there at
+    once, by which the steps can be checked.
 
-Shapes: X (N, D), y (N,), ŷ (N,), w (D,), b (), L ().
+    prediction = X w + b                                  (1)
+    loss = mean of (prediction - y)²                      (2)   minimised by gradient descent, or at once by
+    X - mean_x = Q R                                      (3)   QR decomposition; mean_x, mean_y: over the examples
+    R w = Qᵀ (y - mean_y)                                 (4)
+    b = mean_y - mean_x · w                               (5)
 
-Units: w in units of y per unit of the feature; L in the square of y's unit.
+Gradients:
+    d_prediction = 2/N d_loss (prediction - y)            through (2)
+    d_y = -d_prediction                                   through (2)
+    d_w = Xᵀ d_prediction, d_b = Σ_n d_prediction         through (1)
+    d_X = d_prediction wᵀ                                 through (1)
 
-Variant: no factor ½ in L (as PyTorch, Keras and scikit-learn's score). The closed form is the QR solution of the
-    centred problem: its error grows with the condition number of X, that of the normal equations with its square.
+Shapes: X (N, D), y (N,), prediction (N,), w (D,), b (), loss ().
+
+Units: w in units of y per unit of the feature; the loss in the square of y's unit.
+
+Variant: no factor ½ in the loss. The closed form is the QR solution of the centred problem: its error grows with the
+    condition number of X, that of the normal equations with its square. It has no gradient here.
+
+Differs:
+    torch.nn.Linear: w is the one row of a (1, D) matrix.
+    Keras: Dense has w as a (D, 1) matrix.
+    scikit-learn: LinearRegression solves the same problem by a singular value decomposition, which also takes columns
+        that depend on each other; SGDRegressor has a factor ½ in its loss.
+
+Relation: with the penalty of regularization/l2 this is ridge regression, with that of l1 the lasso.
 
 Raises: ValueError if shapes or dtypes disagree, if there are no examples, and, for the closed form, if there are
     not more examples than features or the columns of X are linearly dependent.
@@ -42,7 +60,8 @@ def linear_regression_init(n_features: int, *, dtype: str = "float32") -> Linear
 
 @checked
 def linear_regression(params: LinearRegressionParams, X: Float[Array, "N D"]) -> Float[Array, "N"]:
-    return X @ params.w + params.b  # (1)
+    prediction = X @ params.w + params.b  # (1)
+    return prediction
 
 
 @checked(N=1)
@@ -50,7 +69,8 @@ def linear_regression_loss(
     params: LinearRegressionParams, X: Float[Array, "N D"], y: Float[Array, "N"]
 ) -> Float[Array, ""]:
     prediction = linear_regression(params, X)
-    return losses.mse(prediction, y)  # (2)
+    loss = losses.mse(prediction, y)  # (2)
+    return loss
 
 
 @checked(N=1)
@@ -63,4 +83,5 @@ def linear_regression_fit(X: Float[Array, "N D"], y: Float[Array, "N"]) -> Linea
     if torch.min(diagonal) <= 1e-12 * torch.max(diagonal):
         raise ValueError("X has columns that are constant or linear combinations of others, expected full rank")
     w = torch.linalg.solve(R, Q.T @ (y - mean_y))  # (4)
-    return LinearRegressionParams(w, mean_y - mean_x @ w)  # (5)
+    b = mean_y - mean_x @ w  # (5)
+    return LinearRegressionParams(w, b)

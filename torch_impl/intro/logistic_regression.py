@@ -1,14 +1,30 @@
 """Logistic regression: the probability of one of two classes.
 
-    z = X w + b                                          (1)   logits; p(y = 1 | x) = σ(z)
-    L = mean of softplus(z) - y z                        (2)   = mean of -y log p - (1 - y) log(1 - p)
+Idea: a weighted sum of the features can be any number; the sigmoid makes a probability of it. The logarithmic loss
+    then grows without bound for a confident error and hardly at all for a confident hit, which the squared error of a
+    line through 0 and 1 does not: that punishes hits for being too clear.
 
-Shapes: X (N, D), y (N,) with values 0 and 1 (or a probability between), z (N,), w (D,), b (), L ().
+    logits = X w + b                                      (1)   p(y = 1 | x) = σ(logits)
+    loss = mean of softplus(logits) - y ⊙ logits          (2)   = mean of -y log p - (1 - y) log(1 - p)
 
-Units: z is a log-odds (natural logarithm); L is in nats per example.
+Gradients:
+    d_logits = 1/N d_loss (σ(logits) - y)                 through (2)
+    d_y = -1/N d_loss logits                              through (2)
+    d_w = Xᵀ d_logits, d_b = Σ_n d_logits                 through (1)
+    d_X = d_logits wᵀ                                     through (1)
 
-Variant: the mean over the examples, no penalty. scikit-learn minimises C · sum + ½‖w‖² instead: its C is 1 / (N λ)
-    for a penalty ½ λ ‖w‖² here. Only logits leave the model: σ(z) is `sigmoid(z)` of activations.
+Shapes: X (N, D), y (N,) with values 0 and 1 (or a probability between), logits (N,), w (D,), b (), loss ().
+
+Units: a logit is a log-odds (natural logarithm); the loss is in nats per example.
+
+Variant: the mean over the examples, no penalty. Only logits leave the model: p is `sigmoid(logits)` of activations.
+
+Differs:
+    torch.nn.Linear: w is the one row of a (1, D) matrix.
+    Keras: Dense has w as a (D, 1) matrix; BinaryCrossentropy needs from_logits=True.
+    scikit-learn: LogisticRegression minimises C · sum + ½‖w‖², so C = 1 / (N λ) for a penalty ½ λ ‖w‖² here.
+
+Relation: softmax_regression with two classes, of whose weights only the difference counts.
 
 Raises: ValueError if shapes or dtypes disagree, if there are no examples, or if y lies outside [0, 1].
 
@@ -38,7 +54,8 @@ def logistic_regression_init(n_features: int, *, dtype: str = "float32") -> Logi
 
 @checked
 def logistic_regression(params: LogisticRegressionParams, X: Float[Array, "N D"]) -> Float[Array, "N"]:
-    return X @ params.w + params.b  # (1)
+    logits = X @ params.w + params.b  # (1)
+    return logits
 
 
 @checked(N=1)
@@ -46,4 +63,5 @@ def logistic_regression_loss(
     params: LogisticRegressionParams, X: Float[Array, "N D"], y: Annotated[Float[Array, "N"], Range("[0, 1]")]
 ) -> Float[Array, ""]:
     logits = logistic_regression(params, X)
-    return losses.binary_cross_entropy(logits, y)  # (2)
+    loss = losses.binary_cross_entropy(logits, y)  # (2)
+    return loss

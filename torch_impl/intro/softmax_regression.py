@@ -1,14 +1,30 @@
 """Softmax regression (multinomial logistic regression): the probabilities of K classes.
 
-    z = X W + b                                                      (1)   logits; p(k | x) = softmax(z)_k
-    L = -1/N Σ_n log softmax(z_n)_label(n)                           (2)
+Idea: every class scores an example by a weighted sum of its features, and the softmax makes probabilities of the
+    scores. Fitting a line to the class numbers instead would say that class 2 lies between 1 and 3.
 
-Shapes: X (N, D), labels (N,) integers from 0 to K-1, z (N, K), W (D, K), b (K,), L ().
+    logits = X W + b                                      (1)   p(k | x) = softmax(logits)_k
+    loss = -1/N Σ_n log softmax(logits_n)_label(n)        (2)
 
-Units: L is in nats per example.
+Gradients:
+    d_logits = 1/N d_loss (softmax(logits) - onehot)      through (2)   onehot: 1 at the label, 0 elsewhere
+    d_W = Xᵀ d_logits, d_b = Σ_n d_logits                 through (1)
+    d_X = d_logits Wᵀ                                     through (1)
+
+Shapes: X (N, D), labels (N,) integers from 0 to K-1, logits (N, K), W (D, K), b (K,), loss ().
+
+Units: the loss is in nats per example.
 
 Variant: K columns of weights, none pinned to zero, so that adding one vector to every column of W changes nothing;
     the mean over the examples, no penalty.
+
+Differs:
+    torch.nn.Linear: W is transposed, (K, D).
+    Keras: Dense has the same W; SparseCategoricalCrossentropy needs from_logits=True.
+    scikit-learn: LogisticRegression minimises C · sum + ½‖W‖², so C = 1 / (N λ) for a penalty ½ λ ‖W‖² here;
+        its coef_ is (K, D).
+
+Relation: mlp without hidden layers; logistic_regression is the case of two classes with one column pinned to zero.
 
 Raises: ValueError if shapes or dtypes disagree, if there are no examples, or if a label is negative or at least K.
 
@@ -37,7 +53,8 @@ def softmax_regression_init(n_features: int, n_classes: int, *, dtype: str = "fl
 
 @checked
 def softmax_regression(params: SoftmaxRegressionParams, X: Float[Array, "N D"]) -> Float[Array, "N K"]:
-    return X @ params.W + params.b  # (1)
+    logits = X @ params.W + params.b  # (1)
+    return logits
 
 
 @checked(N=1)
@@ -45,4 +62,5 @@ def softmax_regression_loss(
     params: SoftmaxRegressionParams, X: Float[Array, "N D"], labels: Annotated[Int[Array, "N"], Below("K")]
 ) -> Float[Array, ""]:
     logits = softmax_regression(params, X)
-    return losses.softmax_cross_entropy(logits, labels)  # (2)
+    loss = losses.softmax_cross_entropy(logits, labels)  # (2)
+    return loss

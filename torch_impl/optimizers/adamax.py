@@ -1,5 +1,8 @@
 """AdaMax: Adam with the largest gradient of the recent past in place of the root mean square.
 
+Idea: Adam's mean square is one way to measure the size of recent gradients; their largest is another. The
+    maximum needs no square and no bias correction, and bounds every step by about η.
+
     m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
     u ← max(β₂ u, |g| + ε)                      (2)   a maximum that is slowly forgotten
     m̂ = m / (1 - β₁ᵗ)                           (3)   bias correction, t = 1, 2, ...
@@ -9,9 +12,14 @@ Shapes: any tree of arrays; gradients, m and u are trees of the same structure a
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
 
-Variant: ε inside the maximum (PyTorch, optax). TensorFlow and Keras add it to u in the denominator instead; the paper
-    has none and divides 0 by 0 where a first gradient is 0. u starts at 0 and needs no correction. 1 - βᵗ is
-    computed in float64.
+Variant: ε is inside the maximum. u starts at 0 and needs no correction. 1 - βᵗ is computed in float64.
+
+Differs:
+    torch.optim.Adamax, optax.adamax: the same.
+    keras.optimizers.Adamax: adds ε to u in the denominator instead.
+    the paper: has no ε and divides 0 by 0 where a first gradient is 0.
+
+Relation: Adam with a maximum that is slowly forgotten in place of the root mean square.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -26,6 +34,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float, Int
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -62,7 +71,5 @@ def adamax_update(
         m_hat = m / correction.to(m.dtype)  # (3)
         return p - lr * m_hat / u, m, u  # (4)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.m, state.u))
-    params, m, u = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, m, u = map_leaves(update, params, grads, state.m, state.u)
     return params, AdaMaxState(step, m, u)

@@ -1,5 +1,8 @@
 """AMSGrad: Adam whose second moment never falls.
 
+Idea: Adam forgets a rare large gradient so fast that it can walk away from the optimum of a simple convex
+    problem. AMSGrad divides by the largest second moment so far, so its steps cannot grow again.
+
     m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
     v ← β₂ v + (1 - β₂) g²                      (2)   second moment
     w ← max(w, v)                               (3)   its largest value so far
@@ -10,10 +13,17 @@ Shapes: any tree of arrays; gradients, m, v and w are trees of the same structur
 
 Units: η is in units of θ, whatever the scale of the loss; ε is in units of the gradient.
 
-Variant: the maximum of the uncorrected v, corrected after it, and ε outside the root (PyTorch). TensorFlow and Keras
-    take the same maximum in Adam's "ε̂" form; optax takes the maximum of the corrected v̂; the paper has no correction
-    and no ε. (1 - β₂) g g is evaluated from the left and √ŵ as √w / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not
-    overflow. 1 - βᵗ is computed in float64.
+Variant: the maximum of the uncorrected v, corrected after it, and ε outside the root. (1 - β₂) g g is evaluated
+    from the left and √ŵ as √w / √(1 - β₂ᵗ), so that g = 1e20 in float32 does not overflow. 1 - βᵗ is computed
+    in float64.
+
+Differs:
+    torch.optim.Adam(amsgrad=True): the same.
+    keras.optimizers.Adam(amsgrad=True): the same maximum in Adam's "ε̂" form.
+    optax.amsgrad: takes the maximum of the corrected v̂.
+    the paper: has no bias correction and no ε.
+
+Relation: Adam with the largest second moment so far in place of the current one.
 
 Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
     different trees.
@@ -28,6 +38,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float, Int
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -67,7 +78,5 @@ def amsgrad_update(
         m_hat, sqrt_w_hat = m / correction1.to(m.dtype), torch.sqrt(w) / (correction2**0.5).to(v.dtype)  # (4)
         return p - lr * m_hat / (sqrt_w_hat + eps), m, v, w  # (5)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.m, state.v, state.w))
-    params, m, v, w = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, m, v, w = map_leaves(update, params, grads, state.m, state.v, state.w)
     return params, AMSGradState(step, m, v, w)

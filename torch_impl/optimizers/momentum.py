@@ -1,5 +1,8 @@
 """Momentum: gradient descent with a velocity, as of a heavy ball.
 
+Idea: Plain descent zigzags across a narrow valley. A velocity that averages past gradients cancels the zigzag
+    and adds up what stays the same, as a heavy ball rolls on.
+
     v ← μ v + g                    (1)   velocity; g: the gradient of the loss at θ
     θ ← θ - η v                    (2)   η: the learning rate
 
@@ -7,9 +10,16 @@ Shapes: any tree of arrays; gradients and v are trees of the same structure and 
 
 Units: v is in units of g; η is in units of θ per unit of g. Under a constant g the step grows to η g / (1 - μ).
 
-Variant: the learning rate outside the velocity and no dampening (PyTorch, optax). In Keras and in Sutskever et al.
-    v ← μ v - η g, θ ← θ + v: the same as long as η is constant, but after a change of η what had entered the
-    velocity before still moves θ at the old rate. μ = 0 is SGD.
+Variant: the learning rate is outside the velocity, and there is no dampening. μ = 0 is SGD.
+
+Differs:
+    torch.optim.SGD(momentum=μ), optax.sgd(momentum=μ): the same.
+    keras.optimizers.SGD(momentum=μ): the learning rate is inside, v ← μ v - η g, θ ← θ + v, as in Sutskever et
+        al. For a constant η that is the same with v' = -η v; after a change of η, what had entered the velocity
+        before still moves θ at the old rate.
+
+Relation: SGD with a velocity. NAG adds the look-ahead; Adam averages the gradient likewise and divides by its
+    size.
 
 Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
@@ -26,6 +36,7 @@ import optree
 from torch import Tensor as Array
 from jaxtyping import Float
 
+from shared.support.blocks import map_leaves
 from shared.support.shapes import Decay, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
@@ -47,7 +58,5 @@ def momentum_update(
         v = mu * v + g  # (1)
         return p - lr * v, v  # (2)
 
-    leaves, tree = optree.tree_flatten(params)
-    others = (optree.tree_leaves(other) for other in (grads, state.v))
-    params, v = (tree.unflatten(new) for new in zip(*map(update, leaves, *others), strict=True))
+    params, v = map_leaves(update, params, grads, state.v)
     return params, MomentumState(v)

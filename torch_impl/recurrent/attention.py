@@ -1,22 +1,45 @@
-"""Additive attention (Bahdanau): where to look in a sequence, decided by a small network.
+"""Additive attention (Bahdanau): a small network decides which places of a sequence to read.
 
-    q    = s W_s                                        (1)   the question, from the state of who asks
-    k_j  = h_j W_h                                      (2)   a key for each place j of what was read
-    e_j  = w · tanh(q + k_j)                            (3)   how well place j fits
-    α_j  = e^(e_j) / Σ_i e^(e_i)                        (4)   over the valid places; 0 at the others
-    c    = Σ_j α_j h_j                                  (5)   what is seen there
+Idea: An encoder that hands over one vector has to squeeze every sentence into it, however long. Attention keeps one
+    vector for each place, and lets every step of the decoder take its own weighted mean of them.
 
-Shapes: s (N, Q); hs (S, N, E), place first; mask (S, N), True at valid places; W_s (Q, A), W_h (E, A), w (A,);
-    q (N, A), keys (S, N, A), α (S, N), c (N, E). attention_read does (3) to (5), for questions that come one after
-    the other while the keys stay.
+    query     = s W_q                               (1)   what the decoder looks for, made of its state
+    keys_j    = hs_j W_k                            (2)   what place j of the encoder answers to
+    hidden_j  = tanh(query + keys_j)                (3)
+    scores_j  = v · hidden_j                        (4)   how well place j fits the query
+    weights_j = e^(scores_j) / Σ_i e^(scores_i)     (5)   softmax over the valid places; 0 at the others
+    c         = Σ_j weights_j hs_j                  (6)   context: the weighted mean of the places
 
-Units: α are weights that add up to 1.
+Gradients:
+    d_weights_j ← d_weights_j + d_c · hs_j                              through (6)   ← adds to its own as output
+    d_scores_j = weights_j (d_weights_j - Σ_i weights_i d_weights_i)    through (5)
+    d_v = Σ_n Σ_j d_scores_j hidden_j                                   through (4)
+    d_hidden_j = d_scores_j v                                           through (4)
+    d_keys_j = d_hidden_j ⊙ (1 - hidden_j²)                             through (3)
+    d_query = Σ_j d_keys_j                                              through (3)
+    d_W_k = Σ_j hs_jᵀ d_keys_j                                          through (2)
+    d_hs_j = weights_j d_c + d_keys_j W_kᵀ                              through (2) (6)
+    d_W_q, d_s = sᵀ d_query, d_query W_qᵀ                               through (1)
 
-Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every
-    dtype; where no place is valid, α and c are 0 (a softmax over -∞ alone would be NaN). Keras's AdditiveAttention
-    has no W_s and W_h, and takes 1e9 from masked scores, which in float64 leaves a row without valid places as if
-    nothing were masked. Luong et al. 2015, arXiv:1508.04025, ask with the state after the step, and score by
-    products. attention_init draws Glorot-uniform weights.
+Shapes: s (N, Q); hs (S, N, M), place first; mask (S, N), True at valid places; W_q (Q, A), W_k (M, A), v (A,);
+    query (N, A), keys and hidden (S, N, A), scores and weights (S, N), c (N, M). attention_read is (3) to (6), for a
+    decoder whose queries come one after the other while the keys stay.
+
+Units: the weights of an example add up to 1.
+
+Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every dtype;
+    where no place is valid, the weights and c are 0. attention_init draws Glorot-uniform weights.
+
+Differs:
+    Keras: AdditiveAttention is (3) to (6), v its `scale`; W_q and W_k are Dense layers without bias in front of it.
+        It has the batch first, and takes 1e9 from masked scores: in float64 a row without a valid place keeps its
+        scores, as if nothing were masked.
+    torch.nn: no such layer; a softmax over scores that are all -∞ gives NaN.
+    ONNX: no such operator; its Attention is that of Transformers.
+    Luong et al. 2015: arXiv:1508.04025, ask with the state after the step, and score by products.
+
+Relation: recurrent/decoder reads by attention_read at every step. It is the oldest sibling of the attention of
+    Transformers, which scores by products of queries and keys.
 
 Raises: ValueError if sizes or dtypes disagree, or if there is no place at all (S = 0).
 
@@ -36,46 +59,47 @@ from torch_impl.initializers import glorot_uniform
 
 
 class AttentionParams(NamedTuple):
-    W_s: Float[Array, "Q A"]
-    W_h: Float[Array, "E A"]
-    w: Float[Array, "A"]
+    W_q: Float[Array, "Q A"]
+    W_k: Float[Array, "M A"]
+    v: Float[Array, "A"]
 
 
 def attention_init(
-    rng: Generator, n_asking: int, n_read: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: str = "float32"
 ) -> AttentionParams:
     return AttentionParams(
-        W_s=glorot_uniform(rng, (n_asking, n_hidden), dtype=dtype),
-        W_h=glorot_uniform(rng, (n_read, n_hidden), dtype=dtype),
-        w=glorot_uniform(rng, (n_hidden, 1), dtype=dtype)[:, 0],
+        W_q=glorot_uniform(rng, (n_query, n_hidden), dtype=dtype),
+        W_k=glorot_uniform(rng, (n_encoder, n_hidden), dtype=dtype),
+        v=glorot_uniform(rng, (n_hidden, 1), dtype=dtype)[:, 0],
     )
 
 
 @checked(S=1)
 def attention_read(
-    w: Float[Array, "A"],
-    q: Float[Array, "N A"],
+    v: Float[Array, "A"],
+    query: Float[Array, "N A"],
     keys: Float[Array, "S N A"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
-) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
-    e = tanh(q + keys) @ w  # (3)
-    e = e if mask is None else torch.where(mask, e, -torch.inf)
-    top = torch.amax(e.detach(), dim=0)
-    p = torch.exp(e - torch.where(torch.isfinite(top), top, 0))
-    total = torch.sum(p, dim=0)
-    alpha = p / torch.where(total > 0, total, 1)  # (4)
-    c = torch.sum(alpha[..., None] * hs, dim=0)  # (5)
-    return c, alpha
+) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
+    hidden = tanh(query + keys)  # (3)
+    scores = hidden @ v  # (4)
+    masked = scores if mask is None else torch.where(mask, scores, -torch.inf)
+    top = torch.amax(masked.detach(), dim=0)  # against overflow; it drops out
+    exps = torch.exp(masked - torch.where(torch.isfinite(top), top, 0))
+    total = torch.sum(exps, dim=0)
+    weights = exps / torch.where(total > 0, total, 1)  # (5)
+    c = torch.sum(weights[..., None] * hs, dim=0)  # (6), faster than einsum with the place in front
+    return c, weights
 
 
 @checked(S=1)
 def attention(
     params: AttentionParams,
     s: Float[Array, "N Q"],
-    hs: Float[Array, "S N E"],
+    hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
-) -> tuple[Float[Array, "N E"], Float[Array, "S N"]]:
-    q = s @ params.W_s  # (1)
-    keys = hs @ params.W_h  # (2)
-    return attention_read(params.w, q, keys, hs, mask)
+) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
+    query = s @ params.W_q  # (1)
+    keys = hs @ params.W_k  # (2)
+    return attention_read(params.v, query, keys, hs, mask)

@@ -1,15 +1,26 @@
 """Embedding: a vector for every symbol, looked up by its number.
 
-    y_n = row ids_n of W                        (1)
+Idea: A network reads numbers, and the number of a symbol says nothing about it. An embedding gives every symbol a row
+    of trainable numbers, so that symbols used alike end up with similar rows.
 
-Shapes: W (V, D), ids of any shape (*shape), integers from 0 to V-1; y (*shape, D).
+    y_n = row ids_n of E                        (1)
 
-Units: those of W.
+Gradients:
+    d_E_j = Σ_n [ids_n = j] d_y_n               through (1)   row j: a sum over the places where symbol j stands
 
-Variant: the product of W with a one-hot row, without the row. A symbol that occurs several times collects its
-    gradients; the rows of symbols that do not occur have gradient 0. There is no padding row: what stands behind the
-    end of a sequence is for a mask to leave out (PyTorch's padding_idx and Keras's mask_zero do both in one).
-    embedding_init draws from N(0, s²), s = 0.1 if not given (PyTorch 1; Keras uniform between -0.05 and 0.05).
+Shapes: E (V, D), ids of any shape (*shape), integers from 0 to V-1; y (*shape, D). n runs over all places of ids.
+
+Units: those of E.
+
+Variant: the product of a one-hot row with E, without the product. A symbol that occurs several times collects its
+    gradients; the rows of symbols that do not occur have gradient 0. There is no padding row: use a mask for what
+    stands behind the end of a sequence. embedding_init draws from N(0, s²), s = 0.1 if not given.
+
+Differs:
+    torch.nn.Embedding: the same weight; drawn from N(0, 1). Its padding_idx keeps one row at 0 without a gradient;
+        its scale_grad_by_freq divides a row's gradient by the number of times the symbol occurs.
+    Keras: the same weight; drawn uniformly between -0.05 and 0.05. mask_zero makes a mask from symbol 0.
+    ONNX: Gather on axis 0; it counts negative numbers from the end.
 
 Raises: ValueError if a number is negative or at least V (NumPy alone would count from the end).
 
@@ -33,7 +44,6 @@ def embedding_init(
 
 
 @checked
-def embedding(W: Float[Array, "V D"], ids: Annotated[Int[Array, "*shape"], Below("V")]) -> Float[Array, "*shape D"]:
-    return torch.index_select(W, 0, ids.reshape(-1)).reshape(
-        *ids.shape, W.shape[1]
-    )  # (1), W[ids] of a faster gradient
+def embedding(E: Float[Array, "V D"], ids: Annotated[Int[Array, "*shape"], Below("V")]) -> Float[Array, "*shape D"]:
+    y = torch.index_select(E, 0, ids.reshape(-1)).reshape(*ids.shape, E.shape[1])  # (1), E[ids] of a faster gradient
+    return y

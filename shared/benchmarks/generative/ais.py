@@ -17,7 +17,7 @@ def benchmarks(draw, M, D, H, K):
     uniform = lambda *shape: draw.rng.random(shape, "float32")
     state = AISState((uniform(M, D) < 0.3).astype("float32"), draw(M))
     betas = np.linspace(0.5, 0.6, K + 1, dtype="float32")
-    args = params, b_0, state, betas, uniform(K, M, H), uniform(K, M, D)
+    args = params, b_0, state, betas, uniform(K, M, D), uniform(K, M, H)
     yield Benchmark(
         "moves",
         ours=lambda path, backend, mode: _ours(path, args, backend, mode),
@@ -37,12 +37,12 @@ def _ours(path, args, backend, mode):
 def _torch(torch, args):
     from torch.nn.functional import linear, softplus
 
-    (W, b_v, b_h), b_0, state, betas, u_h, u_v = backends.to_backend("torch", args)
+    (W, b_v, b_h), b_0, state, betas, u_v, u_h = backends.to_backend("torch", args)
 
     @torch.no_grad()
     def step():
         v, log_w = state
-        for before, after, u, w in zip(betas[:-1], betas[1:], u_h, u_v, strict=True):
+        for before, after, w, u in zip(betas[:-1], betas[1:], u_v, u_h, strict=True):
             z = linear(v, W.T, b_h)
             log_w = log_w + (after - before) * (v @ (b_v - b_0))
             log_w = log_w + (softplus(after * z) - softplus(before * z)).sum(1)
@@ -57,7 +57,7 @@ def _keras(keras, mode, args):
     ops = keras.ops
     args = backends.to_backend("tf", args)
 
-    def step(params, b_0, state, betas, u_h, u_v):
+    def step(params, b_0, state, betas, u_v, u_h):
         (W, b_v, b_h), (v, log_w) = params, state
         for k in range(len(u_h)):
             before, after = betas[k], betas[k + 1]

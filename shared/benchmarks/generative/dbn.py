@@ -15,7 +15,7 @@ TINY = {"N": 6, "sizes": (8, 5, 4, 3)}
 def benchmarks(draw, N, sizes):
     params = tuple(RBMParams(draw(n, m, scale=0.1), draw(n), draw(m)) for n, m in pairwise(sizes[:-1]))
     uniform = lambda *shape: draw.rng.random(shape, "float32")
-    args = params, uniform(N, sizes[0]), uniform(1, N, sizes[2]), uniform(1, N, sizes[1])
+    args = params, uniform(N, sizes[0]), uniform(1, N, sizes[1]), uniform(1, N, sizes[2])
     yield Benchmark(
         "greedy training step, CD-1, SGD",
         ours=lambda path, backend, mode: _ours(path, args, backend, mode),
@@ -39,10 +39,10 @@ def benchmarks(draw, N, sizes):
 def _ours(path, args, backend, mode):
     dbn, sgd = (backends.module(backend, name) for name in (path, "optimizers/sgd"))
 
-    def step(params, v, u_h, u_v):
+    def step(params, v, u_v, u_h):
         below, rbm = params
-        d, _ = dbn.dbn_greedy(params, v, None, u_h, u_v, layer=1)
-        return below, sgd.sgd_update(d, sgd.sgd_init(rbm), rbm, lr=LR)[0]
+        gradient, _ = dbn.dbn_greedy(params, v, None, u_v, u_h, layer=1)
+        return below, sgd.sgd_update(gradient, sgd.sgd_init(rbm), rbm, lr=LR)[0]
 
     step, (params, *batch) = compiled(backend, step, mode), backends.to_backend(backend, args)
     kept = [params]
@@ -57,7 +57,7 @@ def _ours(path, args, backend, mode):
 def _torch(torch, args):
     from torch.nn.functional import linear
 
-    (below, rbm), v, (u_h,), (u_v,) = backends.to_backend("torch", args)
+    (below, rbm), v, (u_v,), (u_h,) = backends.to_backend("torch", args)
     W, b_v, b_h = weights = [torch.nn.Parameter(x) for x in rbm]
     optimizer, n = torch.optim.SGD(weights, lr=LR), len(v)
 
@@ -77,12 +77,12 @@ def _torch(torch, args):
 
 def _keras(keras, mode, args):
     ops = keras.ops
-    (below, rbm), v, (u_h,), (u_v,) = backends.to_backend("tf", args)
+    (below, rbm), v, (u_v,), (u_h,) = backends.to_backend("tf", args)
     weights = W, b_v, b_h = [keras.Variable(x) for x in rbm]
     optimizer, n = keras.optimizers.SGD(LR), len(v)
     optimizer.build(weights)
 
-    def step(v, u_h, u_v):
+    def step(v, u_v, u_h):
         x_0 = ops.sigmoid(ops.matmul(v, below.W) + below.b_h)
         p_0 = ops.sigmoid(ops.matmul(x_0, W) + b_h)
         h = ops.cast(u_h < p_0, "float32")

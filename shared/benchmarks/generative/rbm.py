@@ -10,7 +10,7 @@ import numpy as np
 from numpy_impl.generative.rbm import RBMParams
 from shared import backends
 from shared.benchmarks import FASTEST, LR, Benchmark, compiled, size
-from shared.native.generative.rbm import to_sklearn
+from shared.cases.generative._sklearn_rbm import to_sklearn
 
 FULL = {"N": 128, "D": 784, "H": 500, "chains": 100}
 TINY = {"N": 6, "D": 8, "H": 5, "chains": 4}
@@ -21,14 +21,14 @@ def benchmarks(draw, N, D, H, chains):
     params = RBMParams(W=draw(D, H, scale=0.1), b_v=draw(D), b_h=draw(H))
     uniform = lambda *shape: draw.rng.random(shape, "float32")
     bits = lambda *shape: (uniform(*shape) < 0.3).astype("float32")
-    v, u_h, u_v = bits(N, D), uniform(1, N, H), uniform(1, N, D)
+    v, u_v, u_h = bits(N, D), uniform(1, N, D), uniform(1, N, H)
     yield Benchmark(
         "training step, CD-1, SGD",
-        ours=lambda _, backend, mode: _ours(_cd, params, (), (v, u_h, u_v), backend, mode),
-        torch=lambda torch: _torch(torch, params, *map(torch.tensor, (v, u_h[0], u_v[0]))),
-        keras=lambda keras, mode: _keras(keras, mode, params, *map(keras.ops.array, (v, u_h[0], u_v[0]))),
+        ours=lambda _, backend, mode: _ours(_cd, params, (), (v, u_v, u_h), backend, mode),
+        torch=lambda torch: _torch(torch, params, *map(torch.tensor, (v, u_v[0], u_h[0]))),
+        keras=lambda keras, mode: _keras(keras, mode, params, *map(keras.ops.array, (v, u_v[0], u_h[0]))),
         modes=FASTEST,
-        held=size((params, v, u_h, u_v)),
+        held=size((params, v, u_v, u_h)),
     )
     v, h, u_v, u_h = bits(chains, D), bits(chains, H), uniform(1, chains, D), uniform(1, chains, H)
     for name, make in (("partial_fit", _partial_fit), ("_fit, float32", _fit)):
@@ -43,8 +43,8 @@ def benchmarks(draw, N, D, H, chains):
         )
 
 
-def _cd(rbm, params, v, u_h, u_v):
-    return rbm.rbm_cd(params, v, u_h, u_v)[0], ()
+def _cd(rbm, params, v, u_v, u_h):
+    return rbm.rbm_cd(params, v, u_v, u_h)[0], ()
 
 
 def _pcd(rbm, params, h, v, u_v, u_h):
@@ -69,7 +69,7 @@ def _ours(gradient, params, chains, batch, backend, mode):
     return run
 
 
-def _torch(torch, params, v, u_h, u_v):
+def _torch(torch, params, v, u_v, u_h):
     from torch.nn.functional import linear
 
     W, b_v, b_h = weights = [torch.nn.Parameter(torch.tensor(x)) for x in params]
@@ -89,14 +89,14 @@ def _torch(torch, params, v, u_h, u_v):
     return step
 
 
-def _keras(keras, mode, params, v, u_h, u_v):
+def _keras(keras, mode, params, v, u_v, u_h):
     ops = keras.ops
     weights = W, b_v, b_h = [keras.Variable(x) for x in params]
     optimizer = keras.optimizers.SGD(LR)
     optimizer.build(weights)
     n = len(v)
 
-    def step(v, u_h, u_v):
+    def step(v, u_v, u_h):
         p_0 = ops.sigmoid(ops.matmul(v, W) + b_h)
         h = ops.cast(u_h < p_0, "float32")
         v_1 = ops.cast(u_v < ops.sigmoid(ops.matmul(h, ops.transpose(W)) + b_v), "float32")
@@ -109,7 +109,7 @@ def _keras(keras, mode, params, v, u_h, u_v):
     step = compiled("tf", step, mode)
 
     def run():
-        step(v, u_h, u_v)
+        step(v, u_v, u_h)
         return [weight.value for weight in weights]
 
     return run

@@ -22,21 +22,21 @@ class Decoder(NamedTuple):
 
 def torch_decoder(torch, p):
     nn, F = torch.nn, torch.nn.functional
-    (K, D), (E, _), (H, A) = p.W_y.shape, p.W_c.shape, p.attention.W_s.shape
-    embed, cell, out = nn.Embedding(K, D), nn.GRUCell(D + E, H), nn.Linear(H, K)
-    asks, keys_of, score = nn.Linear(H, A, bias=False), nn.Linear(E, A, bias=False), nn.Linear(A, 1, bias=False)
+    (K, D), (M, _), (H, A) = p.E.shape, p.W_c.shape, p.attention.W_q.shape
+    embed, cell, out = nn.Embedding(K, D), nn.GRUCell(D + M, H), nn.Linear(H, K)
+    query_of, keys_of, score = nn.Linear(H, A, bias=False), nn.Linear(M, A, bias=False), nn.Linear(A, 1, bias=False)
     weights = [embed.weight, cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    weights += [asks.weight, keys_of.weight, score.weight, out.weight, out.bias]
-    values = [p.W_y, np.concatenate([p.W_x, p.W_c]).T, p.W_h.T, p.b, np.concatenate([0 * p.b[: 2 * H], p.b_n])]
-    values += [p.attention.W_s.T, p.attention.W_h.T, p.attention.w[None], p.W_o.T, p.b_o]
+    weights += [query_of.weight, keys_of.weight, score.weight, out.weight, out.bias]
+    values = [p.E, np.concatenate([p.W_x, p.W_c]).T, p.W_h.T, p.b, np.concatenate([0 * p.b[: 2 * H], p.b_n])]
+    values += [p.attention.W_q.T, p.attention.W_k.T, p.attention.v[None], p.W_o.T, p.b_o]
     torch_load(torch, weights, values)
     last_third(torch, cell.bias_hh)
 
     def step(x, s, hs, keys, mask):
-        e = score(torch.tanh(asks(s) + keys))[..., 0]
-        alpha = F.softmax(e.masked_fill(~mask, -torch.inf), dim=0)
-        c = torch.einsum("sn,sne->ne", alpha, hs)
-        return cell(torch.cat([x, c], 1), s), alpha
+        scores = score(torch.tanh(query_of(s) + keys))[..., 0]
+        weights = F.softmax(scores.masked_fill(~mask, -torch.inf), dim=0)
+        c = torch.einsum("sn,snm->nm", weights, hs)
+        return cell(torch.cat([x, c], 1), s), weights
 
     def call(inputs, s, hs, mask):
         keys, states = keys_of(hs), []
@@ -46,8 +46,8 @@ def torch_decoder(torch, p):
         return out(torch.stack(states))
 
     def here(tensors):
-        W_y, W_i, W_h, b, b_h, W_s, W_k, w, W_o, b_o = tensors
-        return [W_y, W_i.T[:D], W_i.T[D:], W_h.T, b, b_h[2 * H :], W_s.T, W_k.T, w[0], W_o.T, b_o]
+        E, W_i, W_h, b, b_h, W_q, W_k, v, W_o, b_o = tensors
+        return [E, W_i.T[:D], W_i.T[D:], W_h.T, b, b_h[2 * H :], W_q.T, W_k.T, v[0], W_o.T, b_o]
 
     return Decoder(call, embed, keys_of, step, out, weights, here)
 
@@ -94,25 +94,25 @@ def last_third(torch, bias):
 
 def keras_decoder(keras, p):
     """As torch_decoder, with the batch first."""
-    layers, (K, D), (E, _), (H, A) = keras.layers, p.W_y.shape, p.W_c.shape, p.attention.W_s.shape
+    layers, (K, D), (M, _), (H, A) = keras.layers, p.E.shape, p.W_c.shape, p.attention.W_q.shape
     embed, cell, out = layers.Embedding(K, D), layers.GRUCell(H), layers.Dense(K)
-    asks, keys_of = layers.Dense(A, use_bias=False), layers.Dense(A, use_bias=False)
-    look = layers.AdditiveAttention()
-    shapes = [None, (None, D + E), (None, 1, H), (None, None, E), [(None, 1, A), (None, None, E), (None, None, A)]]
-    parts = [embed, cell, asks, keys_of, look, out]
+    query_of, keys_of = layers.Dense(A, use_bias=False), layers.Dense(A, use_bias=False)
+    attention = layers.AdditiveAttention()
+    shapes = [None, (None, D + M), (None, 1, H), (None, None, M), [(None, 1, A), (None, None, M), (None, None, A)]]
+    parts = [embed, cell, query_of, keys_of, attention, out]
     for part, shape in zip(parts, [*shapes, (None, None, H)], strict=True):
         part.build(shape)
-    embed.set_weights([p.W_y])
+    embed.set_weights([p.E])
     bias = np.stack([p.b, np.concatenate([0 * p.b[: 2 * H], p.b_n])])
     cell.set_weights([swapped(np.concatenate([p.W_x, p.W_c])), swapped(p.W_h), swapped(bias)])
-    asks.set_weights([p.attention.W_s])
-    keys_of.set_weights([p.attention.W_h])
-    look.set_weights([p.attention.w])
+    query_of.set_weights([p.attention.W_q])
+    keys_of.set_weights([p.attention.W_k])
+    attention.set_weights([p.attention.v])
     out.set_weights([p.W_o, p.b_o])
 
     def step(x, s, hs, keys, mask):
-        c, alpha = look([asks(s[:, None]), hs, keys], mask=[None, mask], return_attention_scores=True)
-        return cell(keras.ops.concatenate([x, c[:, 0]], 1), [s])[0], alpha[:, 0]
+        c, weights = attention([query_of(s[:, None]), hs, keys], mask=[None, mask], return_attention_scores=True)
+        return cell(keras.ops.concatenate([x, c[:, 0]], 1), [s])[0], weights[:, 0]
 
     def call(inputs, s, hs, mask):
         xs, keys, states = embed(inputs), keys_of(hs), []
@@ -122,9 +122,9 @@ def keras_decoder(keras, p):
         return out(keras.ops.stack(states, 1))
 
     def here(arrays):
-        W_y, W_i, W_h, b, W_s, W_k, w, W_o, b_o = map(dense, arrays)
+        E, W_i, W_h, b, W_q, W_k, v, W_o, b_o = map(dense, arrays)
         W_i, W_h, b = swapped(W_i), swapped(W_h), swapped(b)
-        return [W_y, W_i[:D], W_i[D:], W_h, b[0], b[1, 2 * H :], W_s, W_k, w, W_o, b_o]
+        return [E, W_i[:D], W_i[D:], W_h, b[0], b[1, 2 * H :], W_q, W_k, v, W_o, b_o]
 
     variables = [weight for part in parts for weight in part.trainable_variables]
     return Decoder(call, embed, keys_of, step, out, variables, here)

@@ -7,20 +7,21 @@ from numpy_impl.recurrent.decoder import DecoderParams
 from shared.benchmarks import gradients, keras_gradients, torch_gradients
 from shared.benchmarks.recurrent import _speller
 
-FULL = {"T": 10, "S": 10, "N": 64, "K": 41, "D": 64, "H": 256, "E": 256, "A": 128}
-TINY = {"T": 3, "S": 4, "N": 2, "K": 7, "D": 3, "H": 5, "E": 6, "A": 4}
+FULL = {"T": 10, "S": 10, "N": 64, "K": 41, "D": 64, "H": 256, "M": 256, "A": 128}
+TINY = {"T": 3, "S": 4, "N": 2, "K": 7, "D": 3, "H": 5, "M": 6, "A": 4}
 MODES = {"torch": "eager", "tf": "function", "keras": "function"}  # compilers take minutes and gain nothing
 
 
-def weights(draw, K, D, H, E, A):
-    look = AttentionParams(draw(H, A, scale=H**-0.5), draw(E, A, scale=E**-0.5), draw(A, scale=A**-0.5))
-    W_x, W_c, W_h = draw(D, 3 * H, scale=D**-0.5), draw(E, 3 * H, scale=E**-0.5), draw(H, 3 * H, scale=H**-0.5)
-    return DecoderParams(draw(K, D), W_x, W_c, W_h, draw(3 * H), draw(H), look, draw(H, K, scale=H**-0.5), draw(K))
+def weights(draw, K, D, H, M, A):
+    attention = AttentionParams(draw(H, A, scale=H**-0.5), draw(M, A, scale=M**-0.5), draw(A, scale=A**-0.5))
+    W_x, W_c, W_h = draw(D, 3 * H, scale=D**-0.5), draw(M, 3 * H, scale=M**-0.5), draw(H, 3 * H, scale=H**-0.5)
+    E, b, b_n = draw(K, D), draw(3 * H), draw(H)
+    return DecoderParams(E, W_x, W_c, W_h, b, b_n, attention, draw(H, K, scale=H**-0.5), draw(K))
 
 
-def benchmarks(draw, T, S, N, K, D, H, E, A):
-    params, mask = weights(draw, K, D, H, E, A), np.arange(S)[:, None] < draw.labels(N, S) + 1
-    inputs, s_0, hs, along = draw.labels((T, N), K), draw(N, H), draw(S, N, E), draw(T, N, K)
+def benchmarks(draw, T, S, N, K, D, H, M, A):
+    params, mask = weights(draw, K, D, H, M, A), np.arange(S)[:, None] < draw.labels(N, S) + 1
+    inputs, s_0, hs, along = draw.labels((T, N), K), draw(N, H), draw(S, N, M), draw(T, N, K)
     benchmark = gradients("decoder", (params, inputs, s_0, hs, mask), along, None, None, MODES)
     return [
         benchmark._replace(

@@ -12,10 +12,10 @@ def benchmarks(draw, T, N, V, D):
 
 
 def _torch(torch):
-    return lambda W, ids: torch.nn.functional.embedding(ids, W)
+    return lambda E, ids: torch.nn.functional.embedding(ids, E)
 
 
 def _keras(keras):
-    return lambda W, ids: keras.ops.take(
-        keras.ops.reshape(W, W.shape), ids, axis=0
+    return lambda E, ids: keras.ops.take(
+        keras.ops.reshape(E, E.shape), ids, axis=0
     )  # or the gradient is a list of rows

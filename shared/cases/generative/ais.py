@@ -1,5 +1,5 @@
 """Oracle: the same draws taken unit by unit in NumPy, with energies from sums over every hidden state, and scipy's
-logsumexp; that the estimate meets the exact log Z is tested in tests/test_energy_models.py."""
+logsumexp; that the estimate meets the exact log Z is tested in tests/algorithms/test_energy_models.py."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def start(params, b_0, u):
     return AISState(sample(np.broadcast_to(sigmoid(b_0), u.shape), u), np.full(len(u), log_z))
 
 
-def anneal(params, b_0, state, betas, u_h, u_v):
+def anneal(params, b_0, state, betas, u_v, u_h):
     v, log_w = state
     for step, (before, after) in enumerate(pairwise(betas)):
         here, there = (tempered(params, b_0, beta) for beta in (before, after))
@@ -63,25 +63,26 @@ def cases(draw, M=3, D=4, H=5, K=6):
     yield Case("ais_start", (params, b_0, draw.uniform(M, D)), start, grad=False)
     state = AISState(bits(draw, M, D), draw(M))
     betas = np.sort(draw.uniform(K + 1))
-    args = (params, b_0, state, betas, draw.uniform(K, M, H), draw.uniform(K, M, D))
+    u_h, u_v = draw.uniform(K, M, H), draw.uniform(K, M, D)
+    args = (params, b_0, state, betas, u_v, u_h)
     yield Case("ais_anneal", args, anneal, grad=False, tolerance=RUN)
     yield Case("ais_log_partition", (5 + 0.1 * draw(M + 1),), estimate, grad=False)
 
 
-def in_parts(ais, params, b_0, u, betas, u_h, u_v):
+def in_parts(ais, params, b_0, u, betas, u_v, u_h):
     """Two parts, the last β of one the first of the other: must equal the whole."""
     state = ais.ais_start(params, b_0, u)
-    state = ais.ais_anneal(params, b_0, state, betas[:3], u_h[:2], u_v[:2])
-    return ais.ais_anneal(params, b_0, state, betas[2:], u_h[2:], u_v[2:])
+    state = ais.ais_anneal(params, b_0, state, betas[:3], u_v[:2], u_h[:2])
+    return ais.ais_anneal(params, b_0, state, betas[2:], u_v[2:], u_h[2:])
 
 
-def whole(params, b_0, u, betas, u_h, u_v):
-    return anneal(params, b_0, start(params, b_0, u), betas, u_h, u_v)
+def whole(params, b_0, u, betas, u_v, u_h):
+    return anneal(params, b_0, start(params, b_0, u), betas, u_v, u_h)
 
 
 def nasty(draw):
     M, D, H, K = 3, 4, 2, 5
-    noise = draw.uniform(K, M, H), draw.uniform(K, M, D)
+    noise = draw.uniform(K, M, D), draw.uniform(K, M, H)
     params, betas = weights(draw, D, H), np.linspace(0, 1, K + 1)
     args = (params, draw(D), draw.uniform(M, D), betas, *noise)
     yield Case(in_parts, args, whole, grad=False, tolerance=RUN, name="from 0 to 1")
@@ -92,7 +93,7 @@ def nasty(draw):
     yield Case("ais_start", (params, never, zero), start, grad=False, name="p exactly 0 and 1, u = 0")
     off = RBMParams(W=np.zeros((D, H)), b_v=10 * never, b_h=np.array([-2e4, 2e4]))
     off.W[2, 0] = 10  # shows when the hidden unit that is never on is on
-    args = (off, 10 * never, AISState(zero, np.zeros(M)), betas, np.zeros((K, M, H)), np.full((K, M, D), 0.5))
+    args = (off, 10 * never, AISState(zero, np.zeros(M)), betas, np.full((K, M, D), 0.5), np.zeros((K, M, H)))
     yield Case("ais_anneal", args, anneal, grad=False, tolerance=RUN, name="p exactly 0 and 1, u = 0")
     args = (params, draw(D), AISState(bits(draw, M, D), draw(M)), betas[[2, 2]], noise[0][:1], noise[1][:1])
     yield Case("ais_anneal", args, anneal, grad=False, tolerance=RUN, name="the same β again")
@@ -103,7 +104,7 @@ def nasty(draw):
 
 def bad(draw):
     params, b_0, state = weights(draw, 4, 3), draw(4), AISState(bits(draw, 2, 4), draw(2))
-    betas, noise = np.array([0.0, 0.5, 1.0]), (draw.uniform(2, 2, 3), draw.uniform(2, 2, 4))
+    betas, noise = np.array([0.0, 0.5, 1.0]), (draw.uniform(2, 2, 4), draw.uniform(2, 2, 3))
     yield Bad("ais_start", (params, draw(3), draw.uniform(2, 4)), r"b_0 has shape \(3,\), expected .* D = 4")
     yield Bad("ais_start", (params, b_0, draw.uniform(0, 4)), "M at least 1")
     yield Bad("ais_anneal", (params, b_0, state, betas[:2], *noise), r"betas has shape \(2,\), .* K\+1 = 3")
@@ -111,9 +112,9 @@ def bad(draw):
         "ais_anneal", (params, b_0, state, 2 * betas, *noise), r"betas holds 2.0 at \[2\], expected in \[0, 1\]"
     )
     few = noise[0], noise[1][:, :1]
-    yield Bad("ais_anneal", (params, b_0, state, betas, *few), r"u_v has shape \(2, 1, 4\), expected .* M = 2")
+    yield Bad("ais_anneal", (params, b_0, state, betas, *few), r"u_h has shape \(2, 1, 3\), expected .* M = 2")
     none = betas[:1], noise[0][:0], noise[1][:0]
-    yield Bad("ais_anneal", (params, b_0, state, *none), r"u_h has shape \(0, 2, 3\), expected .* K at least 1")
+    yield Bad("ais_anneal", (params, b_0, state, *none), r"u_v has shape \(0, 2, 4\), expected .* K at least 1")
     yield Bad("ais_log_partition", (draw(1),), r"log_w has shape \(1,\), expected .* M at least 2")
 
 
@@ -121,28 +122,30 @@ MUTANTS = [
     Mutant("params.b_h.shape[0] * math.log(2) + np.sum", "np.sum",
            "The hidden units of the model without weights left out of its Z: 2^H states weigh the same."),
     Mutant("+ np.sum(softplus(b_0))", "+ np.sum(b_0)", "log Z_0 from the biases instead of from log(1 + e^b)."),
-    Mutant("v = (u < sigmoid(b_0)).astype", "v = (u < 0.5).astype",
+    Mutant("v = rbm_sample(sigmoid(b_0), u)", "v = rbm_sample(sigmoid(0 * b_0), u)",
            "Chains that start at a coin's toss while the weights speak of b_0."),
-    Mutant("_energy(params, b_0, v, z, beta) - _energy(params, b_0, v, z, after)",
-           "_energy(params, b_0, v, z, after) - _energy(params, b_0, v, z, beta)",
+    Mutant("_free_energy(params, b_0, v, z_h, beta) - _free_energy(params, b_0, v, z_h, after)",
+           "_free_energy(params, b_0, v, z_h, after) - _free_energy(params, b_0, v, z_h, beta)",
            "Weights upside down: p_before / p_after estimates Z_0 and not Z."),
-    Mutant("h = (u_hidden < sigmoid(after * z))", "h = (u_hidden < sigmoid(beta * z))",
+    Mutant("rbm_sample(sigmoid(after * z_h), u_hidden)", "rbm_sample(sigmoid(beta * z_h), u_hidden)",
            "Off by one: the Gibbs step is taken at the old β, where the chain already is."),
-    Mutant("h = (u_hidden < sigmoid(after * z))", "h = (u_hidden < sigmoid(z))",
+    Mutant("rbm_sample(sigmoid(after * z_h), u_hidden)", "rbm_sample(sigmoid(z_h), u_hidden)",
            "The hidden units at β = 1 all the way: the chain leaves the path that its weights are for."),
     Mutant("after * (h @ params.W.T)", "h @ params.W.T", "The temperature in one half of the Gibbs step only."),
-    Mutant("h = (u_hidden < sigmoid(after * z)).astype(z.dtype)", "h = sigmoid(after * z)",
+    Mutant("rbm_sample(sigmoid(after * z_h), u_hidden)", "sigmoid(after * z_h)",
            "Hidden units as probabilities: this is not a Gibbs step, and no p_β is left as it was."),
-    Mutant("h = (u_hidden < sigmoid(after * z))", "h = (u_hidden <= sigmoid(after * z))",
+    Mutant("rbm_sample(sigmoid(after * z_h), u_hidden)", "1.0 * (u_hidden <= sigmoid(after * z_h))",
            "Not strictly less: a unit whose probability is 0 fires when u is 0."),
-    Mutant("softplus(beta * z)", "beta * softplus(z)", "β pulled out of the softplus, as if that were linear."),
+    Mutant("softplus(beta * z_h)", "beta * softplus(z_h)", "β pulled out of the softplus, as if that were linear."),
     Mutant("(1 - beta) * b_0 + beta * params.b_v", "b_0 + beta * params.b_v",
            "The biases of the start stay to the end: the path does not lead to the RBM."),
-    Mutant("log_w = log_w + _energy", "log_w = 0 * log_w + _energy", "Only the last move counts."),
-    Mutant("    most = np.max(log_w)\n", "    most = 0 * log_w[0]\n", "e^(log w) without a shift overflows."),
-    Mutant("    mean = np.mean(w)\n", "    mean = np.exp(np.mean(log_w - most))\n",
+    Mutant("log_w = log_w + _free", "log_w = 0 * log_w + _free", "Only the last move counts."),
+    Mutant("losses.logsumexp(log_w)[0]", "np.log(np.sum(np.exp(log_w)))", "e^(log w) without a shift overflows."),
+    Mutant("losses.logsumexp(log_w)[0] - math.log(M)", "np.mean(log_w)",
            "The mean of the logarithms is a lower bound, not an estimate of log Z."),
-    Mutant("/ (w.shape[0] - 1) / w.shape[0])", "/ (w.shape[0] - 1))",
+    Mutant("/ (M - 1) / M)", "/ (M - 1))",
            "The spread of one weight taken for the error of their mean."),
     Mutant("3 * np.sqrt(", "np.sqrt(", "One standard error where three are meant."),
+    Mutant("losses.logsumexp(log_w)[0] - math.log(M)", "losses.logsumexp(log_w)[0]",
+           "The sum of the weights for their mean: log M too much."),
 ]  # fmt: skip

@@ -20,6 +20,11 @@ def energy(params, s):
     return total
 
 
+def every_state(b):
+    """Row k is k in binary digits."""
+    return np.array([[float(digit) for digit in f"{k:0{len(b)}b}"[: len(b)]] for k in range(2 ** len(b))])
+
+
 def log_partition(params):
     import torch
 
@@ -103,6 +108,7 @@ def cases(draw, N=4, M=3, V=3, H=2, R=3):
     yield Case("boltzmann_machine_log_partition", (params,), log_partition)
     yield Case("boltzmann_machine_log_likelihood", (params, draw.uniform(N, V)), log_likelihood)
     yield Case("boltzmann_machine_loss", (params, bits(draw, N, V)), loss)
+    yield Case("boltzmann_machine_states", (draw(n),), every_state, grad=False)
     yield Case("boltzmann_machine_init", (Seed(7), n), initial, {"dtype": "float64"}, grad=False)
 
 
@@ -163,7 +169,10 @@ def bad(draw):
         "boltzmann_machine_loss", (params, bits(draw, 2, 5)), r"v has shape \(2, 5\), expected at most 4 columns"
     )
     yield Bad("boltzmann_machine_loss", (params, s[:0]), "N at least 1")
-    yield Bad("boltzmann_machine_log_partition", (weights(draw, 21),), "21 units to sum over, expected at most 20")
+    yield Bad(
+        "boltzmann_machine_log_partition", (weights(draw, 21),), "b has 21 units to sum over, expected at most 20"
+    )
+    yield Bad("boltzmann_machine_states", (draw(21),), "b has 21 units to sum over, expected at most 20")
 
 
 MUTANTS = [
@@ -174,7 +183,7 @@ MUTANTS = [
     Mutant("* s, axis=1) - s @ params.b", "* s, axis=1) + s @ params.b",
            "The paper's thresholds, +θ s, filled with biases."),
     Mutant("energy = -np.sum(", "energy = np.sum(", "Weights that repel where they should attract."),
-    Mutant("W=np.triu(-s.T @ d_s, 1), b=-np", "W=-s.T @ d_s, b=-np",
+    Mutant("d_W = np.triu(-s.T @ (d_energy[:, None] * s), 1)", "d_W = -s.T @ (d_energy[:, None] * s)",
            "A gradient for the whole matrix: a number for each pair in two places, and a diagonal."),
     Mutant("s @ _symmetric(params.W) + params.b)", "s @ np.triu(params.W, 1) + params.b)",
            "A unit feels those before it only: half of its neighbours."),
@@ -209,11 +218,23 @@ MUTANTS = [
     Mutant("s.T @ s / len(s), 1)", "s.T @ s, 1)", "Sums in place of means: two phases of different length."),
     Mutant("W=free.W - clamped.W, b=free.b - clamped.b)  # (5)", "W=clamped.W - free.W, b=clamped.b - free.b)  # (5)",
            "The direction of the textbooks, uphill, given to an optimizer that goes downhill."),
-    Mutant("log_sum - log_z, (v,", "log_sum, (v,", "Without log Z every state is given a low energy."),
-    Mutant("clamped.W - free.W, b=clamped.b - free.b), d_v", "clamped.W, b=clamped.b), d_v",
+    Mutant("log_p = log_sum - log_z", "log_p = log_sum", "Without log Z every state is given a low energy."),
+    Mutant("W=clamped.W + free.W, b=clamped.b + free.b)", "W=clamped.W, b=clamped.b)",
            "Hebb's rule alone: the free phase, which unlearns, is missing."),
-    Mutant("most = np.max(x, axis=-1, keepdims=True)", "most = 0 * x[..., :1]", "e^(-E) without a shift overflows."),
-    Mutant("return -np.mean(log_p), (", "return -np.sum(log_p), (", "A sum over examples for a mean."),
+    Mutant("log_z, sum_cache = losses.logsumexp(-energies)",
+           "log_z, sum_cache = np.log(np.sum(np.exp(-energies))), losses.logsumexp(-energies)[1]",
+           "e^(-energy) without a shift overflows."),
+    Mutant("loss = -np.mean(log_p)", "loss = -np.sum(log_p)", "A sum over examples for a mean."),
+    Mutant("d_log_sum, d_log_z = d_log_p, -np.sum(d_log_p)", "d_log_sum, d_log_z = d_log_p, -np.mean(d_log_p)",
+           "The free phase weighed as one example against N clamped ones."),
+    Mutant("(s @ _symmetric(params.W) + params.b)  # through", "(s @ _symmetric(params.W))  # through",
+           "The bias term dropped from a unit's gradient."),
+    Mutant("np.sum(every_h[:, :, : cache.n_visible], axis=1)", "np.sum(every_h[:, :, : cache.n_visible], axis=2)",
+           "The gradient of v summed over its units instead of over the hidden states."),
+    Mutant("np.sum(every_h[:, :, : cache.n_visible], axis=1)", "every_h[:, 0, : cache.n_visible]",
+           "v's gradient from one hidden state alone."),
+    Mutant("np.full_like(log_p, -d_loss / len(log_p))", "np.full_like(log_p, -d_loss)",
+           "The mean of the loss differentiated as if it were a sum."),
     Mutant("np.triu(rng.normal(0, 0.1, (n_units, n_units)), 1)", "rng.normal(0, 0.1, (n_units, n_units))",
            "A start with numbers where no weights are."),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from numpy_impl.generative.rbm import RBMParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative import _enumeration as exact
-from shared.native.generative.rbm import from_sklearn, to_sklearn
+from shared.cases.generative._sklearn_rbm import from_sklearn, to_sklearn
 
 SMALLEST = {"N": 1, "M": 1, "D": 1, "H": 1, "k": 1}
 
@@ -111,14 +111,14 @@ def given_h(params, h):
     return sigmoid(np.einsum("nj,ij->ni", h, params.W) + params.b_v)
 
 
-def gibbs(params, v, u_h, u_v):
+def gibbs(params, v, u_v, u_h):
     for step in range(len(u_h)):
         p = given_h(params, sample(given_v(params, v), u_h[step]))
         v = sample(p, u_v[step])
     return v, p
 
 
-def sklearn_gibbs(params, v, u_h, u_v):
+def sklearn_gibbs(params, v, u_v, u_h):
     """Its v after every step but the last is where the last one starts; p comes from that step's h."""
     model = to_sklearn(params)
     for step in range(len(u_h)):
@@ -142,8 +142,8 @@ def difference_of_free_energies(params, v_pos, v_neg):
     return RBMParams(*(g.numpy() for g in torch.autograd.grad(gap, params)))
 
 
-def cd(params, v, u_h, u_v):
-    v_k, _ = gibbs(params, v, u_h, u_v)
+def cd(params, v, u_v, u_h):
+    v_k, _ = gibbs(params, v, u_v, u_h)
     return difference_of_free_energies(params, v, v_k), v_k
 
 
@@ -184,10 +184,10 @@ def cases(draw, N=4, M=3, D=5, H=6, k=2):
     yield Case("rbm_visible", (params, h), visible)
     v, chains = bits(draw, N, D), bits(draw, M, H)
     u_h, u_v = draw.uniform(k, N, H), draw.uniform(k, N, D)
-    yield Case("rbm_gibbs", (params, v, u_h, u_v), gibbs, grad=False, second={"sklearn": sklearn_gibbs})
-    yield Case("rbm_cd", (params, v, u_h, u_v), cd, grad=False)
-    args = (params, draw.uniform(N, D), draw.uniform(1, N, H), draw.uniform(1, N, D))
-    yield Case("rbm_cd", args, cd, grad=False, name="one step from probabilities")
+    yield Case("rbm_gibbs", (params, v, u_v, u_h), gibbs, grad=False, second={"sklearn": sklearn_gibbs})
+    yield Case("rbm_cd", (params, v, u_v, u_h), cd, grad=False)
+    p, u_h, u_v = draw.uniform(N, D), draw.uniform(1, N, H), draw.uniform(1, N, D)
+    yield Case("rbm_cd", (params, p, u_v, u_h), cd, grad=False, name="one step from probabilities")
     args = (params, v, chains, draw.uniform(k, M, D), draw.uniform(k, M, H))
     yield Case("rbm_pcd", args, pcd, grad=False)
     args = (params, v, bits(draw, N, H), draw.uniform(1, N, D), draw.uniform(1, N, H))
@@ -203,6 +203,7 @@ def cases(draw, N=4, M=3, D=5, H=6, k=2):
     p[0] = 0
     yield Case("rbm_visible_bias", (p,), visible_bias, {"least": 0.1}, grad=False)
     yield Case("rbm_init", (Seed(5), D, H), initial, {"dtype": "float64"}, grad=False)
+    yield Case("rbm_sample", (draw.uniform(N, D), draw.uniform(N, D)), sample, grad=False)
 
 
 def nasty(draw):
@@ -214,14 +215,14 @@ def nasty(draw):
     yield Case("rbm_hidden", (huge, v), hidden, name=name)
     yield Case("rbm_pseudo_likelihood", (huge, v, np.array([0, 4, 2])), pseudo_likelihood, name=name)
     yield Case("rbm_log_partition", (huge,), exact.rbm_log_partition, name=name)
-    yield Case("rbm_cd", (huge, v, u_h, u_v), cd, grad=False, name=name)
+    yield Case("rbm_cd", (huge, v, u_v, u_h), cd, grad=False, name=name)
     never = RBMParams(W=np.zeros((3, 2)), b_v=np.array([-2e3, 2e3, 0.0]), b_h=np.array([-2e3, 2e3]))
     zero = np.zeros((1, 2, 3)), np.zeros((1, 2, 2))
     name = "p exactly 0 and 1, u = 0"
-    yield Case("rbm_cd", (never, bits(draw, 2, 3), zero[1], zero[0]), cd, grad=False, name=name)
+    yield Case("rbm_cd", (never, bits(draw, 2, 3), *zero), cd, grad=False, name=name)
     yield Case("rbm_pcd", (never, bits(draw, 2, 3), bits(draw, 2, 2), *zero), pcd, grad=False, name=name)
     half = RBMParams(*(0 * x for x in never))
-    args = (half, bits(draw, 2, 3), zero[1] + 0.5, zero[0] + 0.5)
+    args = (half, bits(draw, 2, 3), zero[0] + 0.5, zero[1] + 0.5)
     yield Case("rbm_gibbs", args, gibbs, grad=False, name="u equal to p")
     for name, N, M, D, H in (
         ("one hidden unit", 3, 2, 4, 1),
@@ -235,7 +236,7 @@ def nasty(draw):
         yield Case("rbm_log_partition", (params,), exact.rbm_log_partition, name=name)
     params = weights(draw, 4, 3)
     params.W[1], params.W[:, 2] = 0, 0
-    args = (params, bits(draw, 3, 4), draw.uniform(2, 3, 3), draw.uniform(2, 3, 4))
+    args = (params, bits(draw, 3, 4), draw.uniform(2, 3, 4), draw.uniform(2, 3, 3))
     yield Case("rbm_cd", args, cd, grad=False, name="units without connections")
     yield Case("rbm_log_partition", (params,), exact.rbm_log_partition, name="units without connections")
     yield Case("rbm_free_energy", (params, draw(0, 4)), exact.rbm_free_energy, name="no examples")
@@ -251,13 +252,14 @@ def bad(draw):
     yield Bad("rbm_free_energy", (params._replace(b_h=draw(4)), v), r"params.b_h has shape \(4,\), .* H = 3")
     yield Bad("rbm_free_energy", (params, v.astype(int)), "v has dtype int64, expected float")
     yield Bad("rbm_hidden", (params, v.astype("float32")), "v has dtype float32, expected float64")
-    yield Bad("rbm_cd", (params, v, u_h, u_v[:1]), r"u_v has shape \(1, 2, 4\), expected .* k = 2, as in u_h")
-    yield Bad("rbm_cd", (params, v, u_h[:0], u_v[:0]), r"u_h has shape \(0, 2, 3\), expected .* k at least 1")
-    yield Bad("rbm_cd", (params, v[:0], u_h[:, :0], u_v[:, :0]), "N at least 1")
+    yield Bad("rbm_cd", (params, v, u_v, u_h[:1]), r"u_h has shape \(1, 2, 3\), expected .* k = 2, as in u_v")
+    yield Bad("rbm_cd", (params, v, u_v[:0], u_h[:0]), r"u_v has shape \(0, 2, 4\), expected .* k at least 1")
+    yield Bad("rbm_cd", (params, v[:0], u_v[:, :0], u_h[:, :0]), "N at least 1")
     yield Bad("rbm_pcd", (params, v, h[:0], u_v[:, :0], u_h[:, :0]), "M at least 1")
     yield Bad("rbm_pcd", (params, v, h, u_h, u_v), r"u_v has shape \(2, 2, 3\), expected .* D = 4")
     yield Bad("rbm_pseudo_likelihood", (params, v, np.array([0, 4])), r"flip holds 4 at \[1\], expected .* < 4")
-    yield Bad("rbm_log_partition", (weights(draw, 21, 22),), "smaller side has 21 units, expected at most 20")
+    yield Bad("rbm_log_partition", (weights(draw, 21, 22),), "b has 21 units to sum over, expected at most 20")
+    yield Bad("rbm_sample", (v, h), r"u has shape \(2, 3\), expected \(N, D\) with D = 4, as in p")
     yield Bad("rbm_visible_bias", (v[0],), r"least is 0, expected in \(0, inf\)", {"least": 0})
 
 
@@ -266,58 +268,67 @@ MUTANTS = [
            "Thresholds in place of biases: the papers of the eighties have +θ s in the energy."),
     Mutant("np.sum((v @ params.W) * h, axis=1)  # (1)", "np.sum((v @ params.W) * h, axis=1) / 2  # (1)",
            "The ½ of the symmetric Boltzmann machine: here every pair stands in W once."),
-    Mutant("-(v @ params.b_v) - np.sum(softplus(z), axis=1)", "-(v @ params.b_v) + np.sum(softplus(z), axis=1)",
+    Mutant("-(v @ params.b_v) - np.sum(softplus(z_h), axis=1)", "-(v @ params.b_v) + np.sum(softplus(z_h), axis=1)",
            "The hidden units' part of the free energy with the wrong sign."),
-    Mutant("np.sum(softplus(z), axis=1), (params", "np.sum(np.log(1 + np.exp(z)), axis=1), (params",
+    Mutant("np.sum(softplus(z_h), axis=1)  # (3)", "np.sum(np.log(1 + np.exp(z_h)), axis=1)  # (3)",
            "log(1 + e^z) as written on paper: infinite as soon as z passes 710, in float32 88."),
-    Mutant("-(v @ params.b_v) - np.sum(softplus(z), axis=1)", "-np.sum(softplus(z), axis=1)",
+    Mutant("-(v @ params.b_v) - np.sum(softplus(z_h), axis=1)", "-np.sum(softplus(z_h), axis=1)",
            "The visible biases left out of the free energy."),
-    Mutant("d_z = -d_energy[:, None] * sigmoid(z)", "d_z = d_energy[:, None] * sigmoid(z)",
+    Mutant("d_z_h = -d_free_energy[:, None]", "d_z_h = d_free_energy[:, None]",
            "∂F/∂W with the sign of its expectation: the model learns to dislike the data."),
-    Mutant("d_z @ params.W.T - d_energy[:, None] * params.b_v", "d_z @ params.W.T",
+    Mutant("d_z_h @ params.W.T - d_free_energy[:, None] * params.b_v", "d_z_h @ params.W.T",
            "The gradient for v forgets that v meets its bias as well."),
-    Mutant("p = sigmoid(h @ params.W.T + params.b_v)  # (4)", "p = h @ params.W.T + params.b_v  # (4)",
+    Mutant("p_v = sigmoid(z_v)  # (6)", "p_v = z_v  # (6)",
            "Visible units taken for Gaussian ones, whose mean this is."),
-    Mutant("return (u < p).astype(p.dtype)", "return (u <= p).astype(p.dtype)",
+    Mutant("return (u < p).astype(u.dtype)", "return (u <= p).astype(u.dtype)",
            "Not strictly less: a unit whose probability is exactly 0 fires when u is 0, which does occur."),
-    Mutant("return (u < p).astype(p.dtype)", "return (u > p).astype(p.dtype)", "On with probability 1 - p."),
-    Mutant("return (u < p).astype(p.dtype)", "return p",
+    Mutant("return (u < p).astype(u.dtype)", "return (u > p).astype(u.dtype)", "On with probability 1 - p."),
+    Mutant("return (u < p).astype(u.dtype)", "return p",
            "Mean field: probabilities handed on where states belong, so the chain does not sample the model."),
-    Mutant("h = _sample(p_h, u_hidden)\n        v_k", "h = p_h\n        v_k",
+    Mutant("h = rbm_sample(p_h, u_hidden)\n        v_k", "h = p_h\n        v_k",
            "The hidden units drive the reconstruction with real numbers: more than one bit each gets through."),
-    Mutant("h = _sample(p_h, u_hidden)\n        v_k = _sample(rbm_visible(params, h)[0], u_visible)",
-           "h = _sample(p_h, u_hidden)\n        v_k = rbm_visible(params, h)[0]",
+    Mutant("h = rbm_sample(p_h, u_hidden)\n        v_k = rbm_sample(rbm_visible(params, h)[0], u_visible)",
+           "h = rbm_sample(p_h, u_hidden)\n        v_k = rbm_visible(params, h)[0]",
            "Visible units as probabilities in the chain: another estimate, on average too, than with samples."),
     Mutant("    return _gradient(v, p_data, v_k, p_h), v_k", "    return _gradient(v, p_data, v_k, h), v_k",
            "Sampled hidden units in the statistics, one half step too early besides."),
     Mutant("    return _gradient(v, p_data, v_k, p_h), v_k", "    return _gradient(v, h, v_k, p_h), v_k",
            "A sample in the statistics of the data: right on average for one step, but noisier for nothing."),
-    Mutant("p_h, v_k = p_data, v\n", "p_h, v_k, u_h, u_v = p_data, v, u_h[1:], u_v[1:]\n",
+    Mutant("p_h, v_k = p_data, v\n", "p_h, v_k, u_v, u_h = p_data, v, u_v[1:], u_h[1:]\n",
            "Off by one: k - 1 steps."),
     Mutant("p_h, v_k = p_data, v\n", "p_h, v_k = 0 * p_data + 0.5, v\n",
            "The chain of CD starts anywhere instead of at the data."),
     Mutant("rbm_hidden(params, v)[0], v_k, p_h), h", "rbm_hidden(params, v)[0], v_k, p_h), p_h",
            "The persistent chains keep probabilities instead of states."),
-    Mutant("W=v_neg.T @ h_neg - v_pos.T @ h_pos", "W=v_pos.T @ h_pos - v_neg.T @ h_neg",
+    Mutant("W=v_k.T @ (p_k / len(v_k)) - v.T @ (p_data / len(v))",
+           "W=v.T @ (p_data / len(v)) - v_k.T @ (p_k / len(v_k))",
            "The direction of the textbooks, uphill, given to an optimizer that goes downhill."),
-    Mutant("h_pos / len(v_pos), h_neg / len(v_neg)", "h_pos / len(v_pos), h_neg / len(v_pos)",
+    Mutant("v_k.T @ (p_k / len(v_k))", "v_k.T @ (p_k / len(v))",
            "Both sums divided by the number of examples: wrong whenever the chains are more or fewer (scikit-learn's "
            "last batch)."),
-    Mutant("np.mean(v_neg, axis=0) - np.mean(v_pos, axis=0)", "np.sum(v_neg, axis=0) - np.sum(v_pos, axis=0)",
+    Mutant("np.mean(v_k, axis=0) - np.mean(v, axis=0)", "np.sum(v_k, axis=0) - np.sum(v, axis=0)",
            "Sums for the biases, means for the weights: biases that learn N times as fast."),
-    Mutant("pseudo = -v.shape[1] * softplus(energy - other)", "pseudo = -softplus(energy - other)",
+    Mutant("pseudo = -v.shape[1] * softplus(gap)", "pseudo = -softplus(gap)",
            "The factor D forgotten: one unit's logarithm is not the whole of the pseudo-likelihood."),
-    Mutant("pseudo = -v.shape[1] * softplus(energy - other)", "pseudo = -v.shape[1] * softplus(other - energy)",
+    Mutant("pseudo = -v.shape[1] * softplus(gap)", "pseudo = -v.shape[1] * softplus(-gap)",
            "The flipped example scored instead of the example."),
-    Mutant("np.where(flipped, -d_flipped, d_flipped)", "d_flipped",
-           "Where a unit was flipped, 1 - v, its gradient turns round."),
-    Mutant("energies, cache = rbm_free_energy(small, _states(small.b_v))\n    least",
-           "energies, cache = rbm_free_energy(small, _states(small.b_v)[1:])\n    least",
+    Mutant("boltzmann_machine_states(params.b_v))", "boltzmann_machine_states(params.b_v)[1:])",
            "The state of all zeros left out of the sum."),
-    Mutant("    least = np.min(energies)\n", "    least = 0.0\n", "e^(-F) without a shift overflows."),
+    Mutant("losses.logsumexp(-energies)", "(np.log(np.sum(np.exp(-energies))), losses.logsumexp(-energies)[1])",
+           "e^(-energy) without a shift overflows."),
     Mutant("b_v=params.b_h, b_h=params.b_v)", "b_v=params.b_v, b_h=params.b_h)",
            "Sides changed in W and not in the biases."),
     Mutant("return np.log(p / (1 - p))", "return np.log(p)", "The bias is the logit of p, not its logarithm."),
     Mutant("rng.normal(0, 0.01, (n_visible", "rng.normal(0, 0.1, (n_visible",
            "Weights ten times too large at the start: hidden units saturate before they have learned."),
+    Mutant("d_W, d_b_h = v.T @ d_z_h, np.sum(d_z_h, axis=0)", "d_W, d_b_h = v.T @ d_z_h, np.sum(d_z_h, axis=1)",
+           "The hidden biases' gradient summed over the units instead of the examples."),
+    Mutant("d_z_v = d_p_v * p_v * (1 - p_v)", "d_z_v = d_p_v * p_v",
+           "Half of the sigmoid's derivative: the factor 1 - p dropped."),
+    Mutant("d_v = -d_energy[:, None] * (params.b_v + h @ params.W.T)", "d_v = -d_energy[:, None] * (h @ params.W.T)",
+           "The energy's gradient for v without the bias term."),
+    Mutant("np.where(cache.flipped, -d_rows[N:], d_rows[N:])", "d_rows[N:]",
+           "Where a unit was flipped, 1 - v, its gradient changes sign."),
+    Mutant("_swapped(d_params) if cache.swapped else d_params", "d_params",
+           "The gradients of the two sides not swapped back."),
 ]  # fmt: skip

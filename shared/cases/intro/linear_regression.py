@@ -74,7 +74,7 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("return X @ params.w + params.b, (params, X)", "return X @ params.w - params.b, (params, X)",
+    Mutant("prediction = X @ params.w + params.b", "prediction = X @ params.w - params.b",
            "The intercept with the wrong sign."),
     Mutant("w=X.T @ d_prediction, b=np.sum(d_prediction)", "w=X.T @ d_prediction, b=np.mean(d_prediction)",
            "b is added to every example, so its gradient is the sum; the mean already stands in the loss."),
@@ -86,7 +86,10 @@ MUTANTS = [
            "Without centring the columns, the line is forced through the origin's neighbourhood."),
     Mutant("Q.T @ (y - mean_y)", "Q.T @ y + mean_y", "The target must be centred as the features are."),
     Mutant("mean_y - mean_x @ w", "mean_y", "The intercept is the mean of y only if every feature has mean zero."),
-    Mutant("return *linear_regression_backward(cache, d_prediction, params_only=params_only), d_y",
-           "return *linear_regression_backward(cache, d_prediction, params_only=params_only), -d_y",
+    Mutant("return d_params, d_X, d_y", "return d_params, d_X, -d_y",
            "The target pulls in the direction opposite to the prediction."),
+    Mutant("d_prediction, d_y = losses", "d_y, d_prediction = losses",
+           "The two gradients of the loss swapped: descent then climbs, or follows the errors the wrong way."),
+    Mutant("w=X.T @ d_prediction, b", "w=np.sum(X, axis=0) * np.sum(d_prediction), b",
+           "The sums over examples taken one by one: a feature must meet the error of its own example."),
 ]  # fmt: skip

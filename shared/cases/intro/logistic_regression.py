@@ -64,7 +64,7 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("return X @ params.w + params.b, (params, X)", "return X @ params.w, (params, X)",
+    Mutant("logits = X @ params.w + params.b", "logits = X @ params.w",
            "Without an intercept the boundary must pass through the origin."),
     Mutant("w=X.T @ d_logits, b=np.sum(d_logits)", "w=X.T @ d_logits, b=np.mean(d_logits)",
            "b is added to every example: its gradient is the sum; the mean already stands in the loss."),
@@ -78,4 +78,8 @@ MUTANTS = [
     Mutant("losses.binary_cross_entropy(logits, y)  # (2)",
            "losses.binary_cross_entropy(1 / (1 + np.exp(-logits)), y)  # (2)",
            "The sigmoid applied twice, here and in the loss: it still learns, slowly and to a wrong optimum."),
+    Mutant("d_logits, d_y = losses", "d_y, d_logits = losses",
+           "The two gradients of the loss swapped: descent then climbs, or follows the logits the wrong way."),
+    Mutant("w=X.T @ d_logits, b", "w=np.sum(X, axis=0) * np.sum(d_logits), b",
+           "The sums over examples taken one by one: a feature must meet the gradient of its own example."),
 ]  # fmt: skip

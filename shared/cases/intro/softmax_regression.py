@@ -53,14 +53,14 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("return X @ params.W + params.b, (params, X)", "return X @ params.W, (params, X)",
+    Mutant("logits = X @ params.W + params.b", "logits = X @ params.W",
            "Without the bias, the class frequencies cannot be learned."),
     Mutant("b=np.sum(d_logits, axis=0)", "b=np.sum(d_logits, axis=1)[: d_logits.shape[1]]",
            "Summed over the classes instead of the examples: always zero, and of another size."),
     Mutant("b=np.sum(d_logits, axis=0)", "b=np.mean(d_logits, axis=0)",
            "The mean is in the loss already: here the examples are summed."),
     Mutant("W=X.T @ d_logits,", "W=X.T @ d_logits / len(X),", "Divided by N twice."),
-    Mutant("None if params_only else d_logits @ params.W.T", "None if params_only else d_logits @ np.abs(params.W.T)",
+    Mutant("else d_logits @ params.W.T", "else d_logits @ np.abs(params.W.T)",
            "The gradient for the inputs carries the signs of the weights."),
     Mutant("losses.softmax_cross_entropy(logits, labels)  # (2)",
            "losses.softmax_cross_entropy(logits - logits.mean(axis=0), labels)  # (2)",
@@ -68,4 +68,6 @@ MUTANTS = [
     Mutant("losses.softmax_cross_entropy(logits, labels)  # (2)",
            "losses.softmax_cross_entropy(np.exp(losses.log_softmax(logits)[0]), labels)  # (2)",
            "The softmax applied twice, probabilities passed as logits: it trains, but is never sure of anything."),
+    Mutant("W=X.T @ d_logits, b", "W=X.T @ (d_logits - np.mean(d_logits, axis=0)), b",
+           "A term too many: centred over the batch, so that no feature's mean is learned from."),
 ]  # fmt: skip

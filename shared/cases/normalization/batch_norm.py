@@ -1,18 +1,9 @@
 """Oracle: torch.nn.functional.batch_norm in float64; Keras on TensorFlow and ONNX's reference evaluator as second
 opinions."""
 
-from itertools import pairwise
-
 import numpy as np
 
-from numpy_impl.intro.mlp import MLPLayer
-from numpy_impl.normalization.batch_norm import (
-    BatchNormLayer,
-    BatchNormMLPParams,
-    BatchNormParams,
-    BatchNormState,
-)
-from shared.backends import Seed
+from numpy_impl.normalization.batch_norm import BatchNormParams, BatchNormState
 from shared.cases import Bad, Case, Mutant
 
 SMALLEST = {"N": 3, "H": 1, "W": 1, "C": 1}
@@ -46,36 +37,6 @@ def torch_eval(params, x, state, *, eps):
     given = (s.detach() for s in (*state, *params))
     y = F.batch_norm(channels_first(x.detach()), *given, False, 0, eps).movedim(1, -1)
     return y + (formula - formula.detach())
-
-
-def torch_mlp(params, x, states, *, momentum, eps):
-    import torch
-    import torch.nn.functional as F
-
-    news = []
-    for layer, state in zip(params.hidden, states, strict=True):
-        y, new = torch_batch_norm(layer.norm, F.linear(x, layer.W.T), state, momentum=momentum, eps=eps)
-        x = torch.sigmoid(y)
-        news.append(new)
-    return F.linear(x, params.output.W.T, params.output.b), tuple(news)
-
-
-def torch_loss(params, x, labels, *, eps):
-    import torch.nn.functional as F
-
-    states = tuple(BatchNormState(0 * layer.norm.beta, 0 * layer.norm.beta) for layer in params.hidden)
-    return F.cross_entropy(torch_mlp(params, x, states, momentum=0.1, eps=eps)[0], labels)
-
-
-def torch_mlp_eval(params, x, states, *, eps):
-    import torch
-    import torch.nn.functional as F
-
-    x = torch.tensor(x)
-    for layer, state in zip(params.hidden, states, strict=True):
-        given = (*map(torch.tensor, state), *map(torch.tensor, layer.norm))
-        x = torch.sigmoid(F.batch_norm(x @ torch.tensor(layer.W), *given, False, 0, eps))
-    return F.linear(x, torch.tensor(params.output.W.T), torch.tensor(params.output.b))
 
 
 def keras_batch_norm(params, x, state, *, momentum, eps):
@@ -112,14 +73,6 @@ def layer(draw, C):
     return BatchNormParams(draw(C), draw(C)), BatchNormState(mean=draw(C), var=0.5 + draw.uniform(C))
 
 
-def network(draw, N, D, *hidden, K):
-    norms = [layer(draw, size) for size in hidden]
-    shapes = pairwise((D, *hidden))
-    weights = [BatchNormLayer(draw(*shape), norm) for shape, (norm, _) in zip(shapes, norms, strict=True)]
-    output = MLPLayer(draw(hidden[-1], K), draw(K))
-    return BatchNormMLPParams(tuple(weights), output), draw(N, D), tuple(state for _, state in norms)
-
-
 def single(tree):
     import optree
 
@@ -128,14 +81,6 @@ def single(tree):
 
 def initial(n, dtype):
     return BatchNormParams(np.ones(n), np.zeros(n)), BatchNormState(np.zeros(n), np.ones(n))
-
-
-def initial_mlp(rng, sizes, dtype):
-    generator = np.random.default_rng(rng.seed)
-    weights = [generator.uniform(-((6 / a) ** 0.5), (6 / a) ** 0.5, (a, b)) for a, b in pairwise(sizes)]
-    norms, states = zip(*(initial(size, dtype) for size in sizes[1:-1]), strict=True)
-    hidden = tuple(BatchNormLayer(W, norm) for W, norm in zip(weights, norms, strict=False))
-    return BatchNormMLPParams(hidden, MLPLayer(weights[-1], np.zeros(sizes[-1]))), states
 
 
 def cases(draw, N=5, H=2, W=3, C=4):
@@ -147,12 +92,7 @@ def cases(draw, N=5, H=2, W=3, C=4):
     yield Case("batch_norm", (params, draw(N, H, C), state), torch_batch_norm, USUAL, name="sequences")
     yield Case("batch_norm_eval", (params, draw(N, H, W, C), state), torch_eval, {"eps": 2.0**-10}, name="images")
     yield Case("batch_norm_eval", (params, draw(N, C), state), torch_eval, {"eps": 1e-5}, name="dense")
-    net, x, states = network(draw, N + 1, H + 1, C, C + 1, K=3)
-    yield Case("batch_norm_mlp", (net, x, states), torch_mlp, VISIBLE)
-    yield Case("batch_norm_mlp_loss", (net, x, draw.integers(3, N + 1)), torch_loss, {"eps": 2.0**-10})
-    yield Case("batch_norm_mlp_eval", (net, x, states), torch_mlp_eval, {"eps": 2.0**-10}, grad=False)
     yield Case("batch_norm_init", (C,), initial, {"dtype": "float64"}, grad=False)
-    yield Case("batch_norm_mlp_init", (Seed(2), (H, C, N, 3)), initial_mlp, {"dtype": "float64"}, grad=False)
 
 
 def nasty(draw):
@@ -195,52 +135,55 @@ def bad(draw):
     yield Bad("batch_norm_eval", (params, x, state), r"eps is -1, expected in \(0, inf\)", {"eps": -1})
     yield Bad("batch_norm_eval", (params, x.astype("float32"), state), "x has dtype float32, expected float64")
     yield Bad("batch_norm", (params, x, (state.mean, state.var)), r"state is a tuple, expected BatchNormState")
-    net, x, states = network(draw, 5, 3, 4, 6, K=2)
-    yield Bad("batch_norm_mlp", (net, x[:1], states), "x has shape .* N at least 2")
-    yield Bad("batch_norm_mlp", (net, x, states[:1]), "states is a tuple of 1, expected 2")
-    yield Bad("batch_norm_mlp", (net, x, states[::-1]), r"states\[0\] has 6 channels, expected 4")
-    yield Bad("batch_norm_mlp_eval", (net, draw(5, 2), states), r"W of layer 0 has shape \(3, 4\), expected 2 rows")
-    yield Bad("batch_norm_mlp_loss", (net, x, np.array([0, 1, 0, 2, 0])), r"labels holds 2 at \[3\]")
-    yield Bad("batch_norm_mlp_init", (Seed(1), (3, 2)), r"sizes is \(3, 2\), expected")
 
 
 MUTANTS = [
-    Mutant("var = _sum_of_products(centred, centred) / n", "var = _sum_of_products(rows, rows) / n - mean * mean",
-           "The variance in one pass, E[x²] - μ²: at a mean of 1e6 only rounding is left, even negative values."),
+    Mutant("var = _sum_of_products(centred, centred) / n", "var = _sum_of_products(x, x) / n - mean * mean",
+           "The variance in one pass, E[x²] - mean²: at a mean of 1e6 only rounding is left, even negative values."),
     Mutant("momentum * n / (n - 1) * var  # (6)", "momentum * var  # (6)",
            "Keras's and ONNX's running variance, biased: too small, and by half in a batch of two."),
     Mutant("var = _sum_of_products(centred, centred) / n", "var = _sum_of_products(centred, centred) / (n - 1)",
            "The unbiased variance already where it normalizes."),
-    Mutant("new_mean = (1 - momentum) * state.mean + momentum * mean",
-           "new_mean = momentum * state.mean + (1 - momentum) * mean",
+    Mutant("new_mean = (1 - momentum) * run_mean + momentum * mean",
+           "new_mean = momentum * run_mean + (1 - momentum) * mean",
            "Keras's and ONNX's momentum, the weight of the old: the running mean is nearly the last batch's."),
-    Mutant("new_var = (1 - momentum) * state.var + momentum * n",
-           "new_var = momentum * state.var + (1 - momentum) * n",
+    Mutant("new_var = (1 - momentum) * run_var + momentum * n",
+           "new_var = momentum * run_var + (1 - momentum) * n",
            "The same exchange in the running variance."),
     Mutant("inv_std = 1 / np.sqrt(var + eps)", "inv_std = 1 / (np.sqrt(var) + eps)",
            "ε outside the root: a constant channel is divided by 1e-5, not by 3e-3."),
-    Mutant("y = centred * (params.gamma * inv_std) + params.beta",
-           "y = (centred * inv_std + params.beta) * params.gamma",
+    Mutant("y += params.beta  # (4)", "y += params.gamma * params.beta  # (4)",
            "β scaled by γ as well."),
-    Mutant("d_mean = momentum * d_new.mean - slope * d_beta", "d_mean = momentum * d_new.mean + 0 * d_beta",
-           "The batch mean taken for a constant on the way back: dy is not centred."),
-    Mutant("- slope * inv_std * d_gamma / 2  # through", "+ 0 * d_gamma  # through",
-           "The batch variance taken for a constant on the way back: gradients that scale with x do not vanish."),
-    Mutant("slope * inv_std * d_gamma / 2  # through", "slope * d_gamma / 2  # through",
-           "dx needs one factor 1/σ for the output and two more for the variance."),
-    Mutant("(2 / n * d_var) * centred", "(d_var / n) * centred", "The square's 2 is missing."),
-    Mutant("d_mean = momentum * d_new.mean -", "d_mean = -", "The running mean depends on x too."),
-    Mutant("d_x = slope * d_rows", "d_x = inv_std * d_rows", "γ is missing in the gradient."),
-    Mutant("d_beta, d_gamma = _sum(d_rows), _sum_of_products(d_rows, centred) * inv_std  # through (4)",
-           "d_beta, d_gamma = _sum(d_rows), _sum_of_products(d_rows, centred)  # through (4)",
-           "γ's gradient along x - μ instead of x̂."),
-    Mutant("d_state = BatchNormState((1 - momentum) * d_new.mean", "d_state = BatchNormState(0 * d_new.mean",
-           "The old running mean lives on in the new one, and so does its gradient."),
-    Mutant("1 / np.sqrt(state.var + eps)", "1 / np.sqrt(np.mean((x - state.mean) ** 2) + eps)",
+    Mutant("x_hat = (x - run_mean) * inv_std  # (7)",
+           "x_hat = (x - run_mean) / np.sqrt(np.mean((x - run_mean) ** 2) + eps)  # (7)",
            "The batch's variance in evaluation: what is said of one example depends on the others."),
-    Mutant("BatchNormState(mean=-slope * d_beta", "BatchNormState(mean=slope * d_beta",
+    Mutant("d_x_hat = gamma * d_y  # through (4)\n    # gamma", "d_x_hat = 1 * d_y  # through (4)\n    # gamma",
+           "γ is missing in the gradient: unseen as long as γ is 1, as it is at the start."),
+    Mutant("d_mean = momentum * d_new_mean - inv_std * (gamma * d_beta)", "d_mean = momentum * d_new_mean",
+           "The batch mean taken for a constant on the way back: d_x is not centred."),
+    Mutant("d_mean = momentum * d_new_mean - ", "d_mean = -",
+           "A dropped term: the running mean depends on x too."),
+    Mutant("d_mean = momentum * d_new_mean - inv_std * (gamma * d_beta)",
+           "d_mean = momentum * d_new_mean - inv_std * np.sum(gamma * d_beta)",
+           "A sum over the channels as well: every channel has a mean of its own."),
+    Mutant(" - inv_std**2 / 2 * (gamma * d_gamma)  # through (3)", "  # through (3)",
+           "The batch variance taken for a constant on the way back: gradients that scale with x do not vanish."),
+    Mutant("- inv_std**2 / 2 * (gamma * d_gamma)  # through (3)", "- inv_std / 2 * (gamma * d_gamma)  # through (3)",
+           "1/√var has the derivative -½ var^(-3/2): x_hat holds one of its three factors 1/σ, two are left."),
+    Mutant("- inv_std**2 / 2 * (gamma * d_gamma)  # through (3)", "- inv_std**2 * (gamma * d_gamma)  # through (3)",
+           "The root's ½ is missing."),
+    Mutant("d_x += 2 / n * d_var", "d_x += 1 / n * d_var", "The square's 2 is missing."),
+    Mutant("d_x += 2 / n * d_var / inv_std * x_hat", "d_x += 2 / n * d_var * x_hat",
+           "x_hat in place of x - mean: one factor σ is lost."),
+    Mutant("d_x += d_mean / n  # through (1)", "d_x += d_mean  # through (1)",
+           "Every example has a part 1/n in the mean, not all of it."),
+    Mutant("    d_beta, d_gamma = _sum(d_y), _sum_of_products(d_y, x_hat)  # through (4)\n"
+           "    d_x_hat = gamma * d_y  # through (4)\n    # gamma",
+           "    d_beta, d_gamma = _sum(d_y), _sum_of_products(d_y, x_hat) / inv_std  # through (4)\n"
+           "    d_x_hat = gamma * d_y  # through (4)\n    # gamma",
+           "γ's gradient along x - mean instead of x_hat."),
+    Mutant("d_run_mean, d_run_var = (1 - momentum) * d_new_mean,", "d_run_mean, d_run_var = 0 * d_new_mean,",
+           "The old running mean lives on in the new one, and so does its gradient."),
+    Mutant("d_run_mean = -inv_std * (gamma * d_beta)", "d_run_mean = inv_std * (gamma * d_beta)",
            "y falls where the running mean rises."),
-    Mutant("batch_norm(layer.norm, inputs[-1] @ layer.W, state", "batch_norm(layer.norm, inputs[0] @ layer.W, state",
-           "Every layer fed with the net's input."),
-    Mutant("new_states.append(state)", "new_states.append(states[0])", "The running statistics are never updated."),
 ]  # fmt: skip

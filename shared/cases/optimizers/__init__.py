@@ -41,7 +41,9 @@ def overflowing(module, params, grads, lrs, **options):
 
 
 def _named(module, what):
-    return getattr(module, f"{module.__name__.rpartition('.')[2]}_{what}")
+    """The module's own function of that ending, whatever the module is called: `adam_update` for "update"."""
+    own = (f for f in vars(module).values() if getattr(f, "__module__", None) == module.__name__ and callable(f))
+    return next(f for f in own if f.__name__.endswith(f"_{what}"))
 
 
 # --- oracles --------------------------------------------------------------------------------------------------

@@ -8,28 +8,28 @@ from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent._oracles import glorot, some_mask
 
-SMALLEST = {"S": 1, "N": 0, "Q": 1, "E": 1, "A": 1}
+SMALLEST = {"S": 1, "N": 0, "Q": 1, "M": 1, "A": 1}
 
 
-def torch_read(w, q, keys, hs, mask=None):
+def torch_read(v, query, keys, hs, mask=None):
     import torch
 
-    cs, alphas = [], []
-    for n in range(len(q)):
+    cs, all_weights = [], []
+    for n in range(len(query)):
         places = torch.arange(len(hs)) if mask is None else torch.nonzero(mask[:, n])[:, 0]
-        e = torch.stack([torch.dot(w, torch.tanh(q[n] + keys[j, n])) for j in places] or [w[:0].sum()])
-        alpha = hs.new_zeros(len(hs)).index_put((places,), torch.softmax(e, 0)[: len(places)])
-        alphas.append(alpha)
-        cs.append(sum((alpha[j] * hs[j, n] for j in places), 0 * hs[0, n]))
+        scores = torch.stack([torch.dot(v, torch.tanh(query[n] + keys[j, n])) for j in places] or [v[:0].sum()])
+        weights = hs.new_zeros(len(hs)).index_put((places,), torch.softmax(scores, 0)[: len(places)])
+        all_weights.append(weights)
+        cs.append(sum((weights[j] * hs[j, n] for j in places), 0 * hs[0, n]))
     if not cs:
         return hs[0] + 0, keys[..., 0] + 0
-    return torch.stack(cs), torch.stack(alphas, 1)
+    return torch.stack(cs), torch.stack(all_weights, 1)
 
 
 def torch_attention(params, s, hs, mask=None):
     import torch.nn.functional as F
 
-    return torch_read(params.w, F.linear(s, params.W_s.T), F.linear(hs, params.W_h.T), hs, mask)
+    return torch_read(params.v, F.linear(s, params.W_q.T), F.linear(hs, params.W_k.T), hs, mask)
 
 
 def keras_attention(params, s, hs, mask=None):
@@ -42,39 +42,39 @@ def keras_attention(params, s, hs, mask=None):
         return layer(x)
 
     hs = hs.swapaxes(0, 1)  # Keras has the batch first
-    q, keys, values = dense(s[:, None], params.W_s), dense(hs, params.W_h), keras.ops.array(hs)
+    query, keys, values = dense(s[:, None], params.W_q), dense(hs, params.W_k), keras.ops.array(hs)
     layer = keras.layers.AdditiveAttention(dtype="float64")
-    layer.build([q.shape, values.shape, keys.shape])
-    layer.set_weights([params.w])
+    layer.build([query.shape, values.shape, keys.shape])
+    layer.set_weights([params.v])
     valid = np.ones(hs.shape[:2], bool) if mask is None else mask.T
     masks = [np.ones((len(s), 1), bool), valid]
-    c, alpha = layer([q, values, keys], mask=masks, return_attention_scores=True)
-    return c.numpy()[:, 0], alpha.numpy()[:, 0].T
+    c, weights = layer([query, values, keys], mask=masks, return_attention_scores=True)
+    return c.numpy()[:, 0], weights.numpy()[:, 0].T
 
 
-def initial(rng, Q, E, A, dtype):
+def initial(rng, Q, M, A, dtype):
     generator = np.random.default_rng(rng.seed)
-    W_s, W_h, w = glorot(generator, Q, A), glorot(generator, E, A), glorot(generator, A, 1)
-    return AttentionParams(W_s, W_h, w.reshape(-1))
+    W_q, W_k, v = glorot(generator, Q, A), glorot(generator, M, A), glorot(generator, A, 1)
+    return AttentionParams(W_q, W_k, v.reshape(-1))
 
 
 def unequal(S, N):
     return some_mask(S, N) if N else np.ones((S, 0), bool)
 
 
-def weights(draw, Q, E, A):
-    return AttentionParams(W_s=draw(Q, A), W_h=draw(E, A), w=draw(A))
+def weights(draw, Q, M, A):
+    return AttentionParams(W_q=draw(Q, A), W_k=draw(M, A), v=draw(A))
 
 
-def cases(draw, S=4, N=3, Q=5, E=6, A=7):
-    params = weights(draw, Q, E, A)
+def cases(draw, S=4, N=3, Q=5, M=6, A=7):
+    params = weights(draw, Q, M, A)
     second = {"keras": keras_attention} if N else {}
-    yield Case("attention", (params, draw(N, Q), draw(S, N, E)), torch_attention, second=second)
-    args = (params, draw(N, Q), draw(S, N, E), unequal(S, N))
+    yield Case("attention", (params, draw(N, Q), draw(S, N, M)), torch_attention, second=second)
+    args = (params, draw(N, Q), draw(S, N, M), unequal(S, N))
     yield Case("attention", args, torch_attention, second=second, name="of unequal lengths")
-    args = (draw(A), draw(N, A), draw(S, N, A), draw(S, N, E), unequal(S, N))
+    args = (draw(A), draw(N, A), draw(S, N, A), draw(S, N, M), unequal(S, N))
     yield Case("attention_read", args, torch_read, name="of unequal lengths")
-    yield Case("attention_init", (Seed(5), Q, E, A), initial, {"dtype": "float64"}, grad=False)
+    yield Case("attention_init", (Seed(5), Q, M, A), initial, {"dtype": "float64"}, grad=False)
 
 
 def nasty(draw):
@@ -87,7 +87,7 @@ def nasty(draw):
     yield Case("attention", (params, s, hs, mask | ~mask), torch_attention, name="a mask that hides nothing")
     loud = np.where(mask[..., None], hs, 1e4)
     yield Case("attention", (params, s, loud, mask), torch_attention, name="huge values at masked places")
-    sharp = params._replace(w=1e4 * params.w)
+    sharp = params._replace(v=1e4 * params.v)
     yield Case("attention", (sharp, s, hs, mask), torch_attention, name="huge scores")
     yield Case("attention", (params, 1e4 * s, 1e4 * hs, mask), torch_attention, name="huge inputs")
     args = (params, draw(2, 5), draw(200, 2, 6), unequal(200, 2))
@@ -100,45 +100,50 @@ def bad(draw):
     yield Bad("attention", (params, s, hs[:0]), r"hs has shape \(0, 3, 6\), expected .* S at least 1")
     yield Bad("attention", (params, s, hs, np.ones((3, 4), bool)), r"mask has shape \(3, 4\), .* with S = 4")
     yield Bad("attention", (params, s, hs, np.ones((4, 3))), "mask has dtype float64, expected bool values")
-    yield Bad("attention", (params, draw(3, 6), hs), r"s has shape \(3, 6\), .* with Q = 5, as in params.W_s")
+    yield Bad("attention", (params, draw(3, 6), hs), r"s has shape \(3, 6\), .* with Q = 5, as in params.W_q")
     yield Bad("attention", (params, draw(2, 5), hs), r"hs has shape \(4, 3, 6\), .* with N = 2")
-    yield Bad("attention", (params._replace(w=draw(6)), s, hs), r"params.w has shape \(6,\), .* with A = 7")
+    yield Bad("attention", (params._replace(v=draw(6)), s, hs), r"params.v has shape \(6,\), .* with A = 7")
     yield Bad("attention_read", (draw(7), draw(3, 7), draw(5, 3, 7), hs), r"hs has shape \(4, 3, 6\), .* with S = 5")
     yield Bad("attention", (params, s.astype("float32"), hs), "s has dtype float32, expected float64")
 
 
 MUTANTS = [
-    Mutant("total = np.sum(p, axis=0)", "total = np.sum(p, axis=1, keepdims=True)",
+    Mutant("total = np.sum(exps, axis=0)", "total = np.sum(exps, axis=1, keepdims=True)",
            "The softmax over the batch: the weights of one example depend on the others."),
-    Mutant("np.where(mask, e, -np.inf)", "np.where(mask, e, -1e6)",
+    Mutant("np.where(mask, scores, -np.inf)", "np.where(mask, scores, -1e6)",
            "d2l's -1e6 for masked scores: where nothing is valid, the padding gets equal weights instead of none."),
-    Mutant("np.where(mask, e, -np.inf)", "e - 1e9 * ~mask",
-           "Keras's -1e9: in float64 a row without valid places keeps its scores and looks at the padding."),
-    Mutant("np.where(mask, e, -np.inf)", "np.where(mask, e, 0)",
+    Mutant("np.where(mask, scores, -np.inf)", "scores - 1e9 * ~mask",
+           "Keras's -1e9: in float64 a row without valid places keeps its scores and reads the padding."),
+    Mutant("np.where(mask, scores, -np.inf)", "np.where(mask, scores, 0)",
            "Score 0 is no mask: e^0 = 1, so that padding gets weight."),
-    Mutant("np.where(mask, e, -np.inf)", "np.where(mask, -np.inf, e)",
+    Mutant("np.where(mask, scores, -np.inf)", "np.where(mask, -np.inf, scores)",
            "The mask the wrong way round: True means valid here, and masked in some libraries."),
-    Mutant("np.where(mask, e, -np.inf)", "e", "No mask: the padding takes part."),
-    Mutant("p / np.where(total > 0, total, 1)", "p / total",
+    Mutant("np.where(mask, scores, -np.inf)", "scores", "No mask: the padding takes part."),
+    Mutant("exps / np.where(total > 0, total, 1)", "exps / total",
            "0 / 0 where no place is valid: one such row makes every weight of the network NaN."),
-    Mutant("e - np.where(np.isfinite(top), top, 0)", "e",
+    Mutant("masked - np.where(np.isfinite(top), top, 0)", "masked",
            "Without subtracting the largest score first, large scores overflow."),
-    Mutant("e = fits @ w  # (3)", "e = fits @ w / len(w) ** 0.5  # (3)",
+    Mutant("scores = hidden @ v", "scores = hidden @ v / len(v) ** 0.5",
            "The 1/√A of dot-product attention; additive attention has none."),
-    Mutant("fits = tanh(q + keys)", "fits = tanh(q) * tanh(keys)", "Luong's product in place of Bahdanau's sum."),
-    Mutant("d_e = alpha * (d_alpha - np.sum(alpha * d_alpha, axis=0))", "d_e = alpha * d_alpha",
-           "The softmax differentiated as if it were an exponential: its weights add up to 1."),
-    Mutant("d_e = alpha * (d_alpha - np.sum(alpha * d_alpha, axis=0))", "d_e = alpha * (1 - alpha) * d_alpha",
-           "The softmax differentiated place by place, as a sigmoid: the other places are forgotten."),
-    Mutant("d_alpha = d_alpha + np.einsum", "d_alpha = np.einsum",
-           "Whoever uses the weights themselves gets no gradient through them."),
-    Mutant("d_keys = (1 - fits * fits) *", "d_keys = fits * (1 - fits) *", "tanh has the derivative 1 - tanh²."),
-    Mutant("np.sum(d_keys, axis=0), d_keys, d_hs, None", "d_keys[-1], d_keys, d_hs, None",
-           "The question is asked at every place; its gradient is the sum over all of them."),
-    Mutant("d_hs + np.tensordot(d_keys, params.W_h.T, 1), None", "np.tensordot(d_keys, params.W_h.T, 1), None",
-           "What was read gets its gradient through the scores alone; it is also what is seen."),
-    Mutant("d_hs + np.tensordot(d_keys, params.W_h.T, 1), None", "d_hs, None",
-           "What was read gets its gradient as what is seen alone; it also makes the keys."),
-    Mutant('c = np.einsum("sn,sne->ne", alpha, hs)', 'c = np.einsum("sn,sne->ne", p, hs)',
+    Mutant("hidden = tanh(query + keys)", "hidden = tanh(query) * tanh(keys)",
+           "Luong's product in place of Bahdanau's sum."),
+    Mutant('c = np.einsum("sn,snm->nm", weights, hs)', 'c = np.einsum("sn,snm->nm", exps, hs)',
            "The weights used before they are divided by their sum."),
+    Mutant("d_scores = weights * (d_weights - np.sum(weights * d_weights, axis=0))", "d_scores = weights * d_weights",
+           "The softmax differentiated as if it were an exponential: its weights add up to 1."),
+    Mutant("d_scores = weights * (d_weights - np.sum(weights * d_weights, axis=0))",
+           "d_scores = weights * (1 - weights) * d_weights",
+           "The softmax differentiated place by place, as a sigmoid: the other places are forgotten."),
+    Mutant("np.sum(weights * d_weights, axis=0))", "np.sum(weights * d_weights, axis=1, keepdims=True))",
+           "The softmax's sum on the way back over the batch; on the way there it is over the places."),
+    Mutant("d_weights = d_weights + np.einsum", "d_weights = np.einsum",
+           "Whoever uses the weights themselves gets no gradient through them."),
+    Mutant("d_keys = d_hidden * (1 - hidden * hidden)", "d_keys = d_hidden * hidden * (1 - hidden)",
+           "tanh has the derivative 1 - tanh²; σ (1 - σ) is the sigmoid's."),
+    Mutant("d_query = np.sum(d_keys, axis=0)", "d_query = d_keys[-1]",
+           "One query is compared with every key; its gradient is the sum over all places."),
+    Mutant("    d_hs += np.tensordot(d_keys, params.W_k.T, 1)  # through (2)\n", "",
+           "The encoder's outputs get a gradient as what is read alone; they also make the keys."),
+    Mutant("d_hs += np.tensordot(d_keys, params.W_k.T, 1)", "d_hs = np.tensordot(d_keys, params.W_k.T, 1)",
+           "The encoder's outputs get a gradient through the keys alone; they are also what is read."),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from shared.cases.recurrent._oracles import glorot
 from shared.cases.recurrent.gru import swapped
 from shared.differences import RUN
 
-SMALLEST = {"T": 1, "S": 1, "N": 0, "K": 1, "D": 1, "H": 1, "E": 1, "A": 1}
+SMALLEST = {"T": 1, "S": 1, "N": 0, "K": 1, "D": 1, "H": 1, "M": 1, "A": 1}
 CONTEXTS = ("init", "concat", "attention")
 
 
@@ -21,17 +21,17 @@ def torch_step(params, y, s, s_0, hs, mask=None):
     import torch
     import torch.nn.functional as F
 
-    x, alpha, W_x = F.embedding(y, params.W_y), None, params.W_x
+    x, weights, W_x = F.embedding(y, params.E), None, params.W_x
     if params.W_c is not None:
         c = s_0
         if params.attention is not None:
-            c, alpha = attention.torch_attention(params.attention, s, hs, mask)
+            c, weights = attention.torch_attention(params.attention, s, hs, mask)
         x, W_x = torch.cat([x, c], 1), torch.cat([W_x, params.W_c])
     b_h = torch.cat([params.b.new_zeros(2 * len(params.b_n)), params.b_n])
-    weights = {"weight_ih": W_x.T, "weight_hh": params.W_h.T, "bias_ih": params.b, "bias_hh": b_h}
-    cell = torch.nn.GRUCell(*weights["weight_ih"].T.shape[:1], len(params.b_n), dtype=s.dtype)
-    s = torch.func.functional_call(cell, weights, (x, s))
-    return F.linear(s, params.W_o.T, params.b_o), s, alpha
+    named = {"weight_ih": W_x.T, "weight_hh": params.W_h.T, "bias_ih": params.b, "bias_hh": b_h}
+    cell = torch.nn.GRUCell(len(W_x), len(params.b_n), dtype=s.dtype)
+    s = torch.func.functional_call(cell, named, (x, s))
+    return F.linear(s, params.W_o.T, params.b_o), s, weights
 
 
 def torch_decoder(params, inputs, s_0, hs, mask=None):
@@ -52,7 +52,7 @@ def torch_step_alone(params, y, s, memory):
         None if tree is None else type(tree)(*map(tensor, tree)) if isinstance(tree, tuple) else torch.tensor(tree)
     )
     params, y, s, memory = tensor(params), tensor(y), tensor(s), tensor(memory)
-    s_0 = None if memory.a is None else memory.a @ torch.linalg.pinv(params.W_c)
+    s_0 = None if memory.shared.ndim == 1 else (memory.shared - params.b) @ torch.linalg.pinv(params.W_c)
     return torch_step(params, y, s, s_0, memory.hs, memory.mask)
 
 
@@ -70,69 +70,69 @@ def keras_decoder(params, inputs, s_0, hs, mask=None):
         c = [] if params.W_c is None else [s_0]
         if params.attention is not None:
             c = [attention.keras_attention(params.attention, s, hs, mask)[0]]
-        s = cell(np.concatenate([params.W_y[y], *c], axis=1), [s])[0].numpy()
+        s = cell(np.concatenate([params.E[y], *c], axis=1), [s])[0].numpy()
         logits.append(s @ params.W_o + params.b_o)
     return np.stack(logits)
 
 
-def initial(rng, K, D, E, H, context, n_attention, dtype):
+def initial(rng, K, D, M, H, context, n_attention, dtype):
     generator = np.random.default_rng(rng.seed)
-    W_y, W_x = 0.1 * generator.standard_normal((K, D)), glorot(generator, D, 3 * H)
-    W_c, look = None if context == "init" else glorot(generator, E, 3 * H), None
+    E, W_x = 0.1 * generator.standard_normal((K, D)), glorot(generator, D, 3 * H)
+    W_c, reads = None if context == "init" else glorot(generator, M, 3 * H), None
     W_h = glorot(generator, H, 3 * H)
     if context == "attention":
-        sizes = (H, n_attention), (E, n_attention), (n_attention, 1)
-        W_s, W_a, w = (glorot(generator, *size) for size in sizes)
-        look = AttentionParams(W_s, W_a, w[:, 0])
-    return DecoderParams(W_y, W_x, W_c, W_h, np.zeros(3 * H), np.zeros(H), look, glorot(generator, H, K), np.zeros(K))
+        sizes = (H, n_attention), (M, n_attention), (n_attention, 1)
+        W_q, W_k, v = (glorot(generator, *size) for size in sizes)
+        reads = AttentionParams(W_q, W_k, v[:, 0])
+    return DecoderParams(E, W_x, W_c, W_h, np.zeros(3 * H), np.zeros(H), reads, glorot(generator, H, K), np.zeros(K))
 
 
-def weights(draw, context, K, D, E, H, A):
-    E = H if context == "concat" else E
+def weights(draw, context, K, D, M, H, A):
+    M = H if context == "concat" else M
     return DecoderParams(
-        W_y=draw(K, D),
+        E=draw(K, D),
         W_x=draw(D, 3 * H),
-        W_c=None if context == "init" else draw(E, 3 * H),
+        W_c=None if context == "init" else draw(M, 3 * H),
         W_h=draw(H, 3 * H),
         b=draw(3 * H),
         b_n=draw(H),
-        attention=attention.weights(draw, H, E, A) if context == "attention" else None,
+        attention=attention.weights(draw, H, M, A) if context == "attention" else None,
         W_o=draw(H, K),
         b_o=draw(K),
     )
 
 
-def cases(draw, T=3, S=4, N=2, K=7, D=3, H=5, E=6, A=4):
+def cases(draw, T=4, S=5, N=3, K=7, D=2, H=6, M=8, A=9):
     static, second = {"n_attention": A, "dtype": "float64"}, {"keras": keras_decoder} if N else {}
     for context in CONTEXTS:
-        params = weights(draw, context, K, D, E, H, A)
-        hs = draw(S, N, H if context == "concat" else E)
+        params = weights(draw, context, K, D, M, H, A)
+        hs = draw(S, N, H if context == "concat" else M)
         args = (params, draw.integers(K, T, N), draw(N, H), hs, attention.unequal(S, N))
         yield Case("decoder", args, torch_decoder, tolerance=RUN, second=second, name=context)
-        memory = DecoderMemory(None, None, hs, args[-1])
+        memory = DecoderMemory(params.b, None, hs, args[-1])
         if context == "concat":
-            memory = memory._replace(a=draw(N, H) @ params.W_c)
+            memory = memory._replace(shared=draw(N, H) @ params.W_c + params.b)
         if context == "attention":
-            memory = memory._replace(keys=hs @ params.attention.W_h)
+            memory = memory._replace(keys=hs @ params.attention.W_k)
         args = (params, draw.integers(K, N), draw(N, H), memory)
         yield Case("decoder_step", args, torch_step_alone, grad=False, tolerance=RUN, name=context)
         if context == "attention":
-            args = (params, draw.integers(K, T, N), draw(N, H), draw(S, N, E))
+            args = (params, draw.integers(K, T, N), draw(N, H), draw(S, N, M))
             yield Case("decoder", args, torch_decoder, tolerance=RUN, second=second, name="attention, no mask")
-        args = (Seed(5), K, D, E, H)
+        args = (Seed(5), K, D, M, H)
         yield Case("decoder_init", args, initial, {"context": context, **static}, grad=False, name=context)
 
 
 def nasty(draw):
     for context in CONTEXTS:
-        for name, (T, S, N, K, D, H, E, A), scale in (
+        for name, (T, S, N, K, D, H, M, A), scale in (
             ("all sizes one", (1,) * 8, 1),
             ("fifty steps", (50, 50, 2, 4, 3, 4, 4, 3), 1),
             ("huge input", (3, 4, 2, 4, 3, 5, 5, 3), 1e4),
             ("no examples", (3, 4, 0, 4, 3, 5, 5, 3), 1),
         ):
-            params = weights(draw, context, K, D, E, H, A)
-            args = (params, draw.integers(K, T, N), draw(N, H), scale * draw(S, N, E), attention.unequal(S, N))
+            params = weights(draw, context, K, D, M, H, A)
+            args = (params, draw.integers(K, T, N), draw(N, H), scale * draw(S, N, M), attention.unequal(S, N))
             yield Case("decoder", args, torch_decoder, tolerance=RUN, name=f"{context}, {name}")
     mask = np.array([[True, False], [True, False], [False, False]])
     args = (weights(draw, "attention", 4, 3, 6, 5, 3), draw.integers(4, 3, 2), draw(2, 5), draw(3, 2, 6))
@@ -150,7 +150,7 @@ def bad(draw):
     yield Bad("decoder", (params, inputs[:0], s_0, hs), r"inputs has shape \(0, 2\), expected .* T at least 1")
     yield Bad("decoder", (params, inputs, s_0, hs[:0]), r"hs has shape \(0, 2, 6\), expected .* S at least 1")
     yield Bad("decoder", (params, inputs + 7, s_0, hs), r"inputs holds \d+ at \[0, 0\], expected 0 <= value < 7")
-    yield Bad("decoder", (params, inputs, s_0, draw(4, 2, 5)), r"hs has shape \(4, 2, 5\), .* with E = 6")
+    yield Bad("decoder", (params, inputs, s_0, draw(4, 2, 5)), r"hs has shape \(4, 2, 5\), .* with M = 6")
     yield Bad("decoder", (params, inputs, draw(2, 6), hs), r"s_0 has shape \(2, 6\), .* with H = 5")
     yield Bad("decoder", (params, inputs, s_0, hs, np.ones((2, 4), bool)), r"mask has shape \(2, 4\), .* with S = 4")
     concat = weights(draw, "concat", 7, 3, 6, 5, 4)._replace(W_c=draw(6, 15))
@@ -162,45 +162,48 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("s @ look.W_s, memory.keys",
-           "_step(params._replace(attention=None), a, s, memory)[0] @ look.W_s, memory.keys",
-           "Luong's order: attention asks with the state after the step, not with the one before it."),
-    Mutant("a = a + c @ params.W_c  # (3)", "a = a + 0 * c @ params.W_c  # (3)",
+    Mutant("query = s @ attention.W_q",
+           "query = gru_cell(params.W_h, params.b_n, from_x, s)[0] @ attention.W_q",
+           "Luong's order: the query is made of the state after the step, not of the one before it."),
+    Mutant("a = from_x if c is None else from_x + c @ params.W_c", "a = from_x",
            "The context is computed and never used; the network trains all the same, only worse."),
-    Mutant("steps = steps if memory.a is None else steps + memory.a", "steps = steps",
+    Mutant("shared = s_0 @ params.W_c + params.b", "shared = params.b",
            "Without the context at every step, \"concat\" is \"init\"."),
-    Mutant("steps = steps if memory.a is None else steps + memory.a",
-           "steps = steps if memory.a is None else np.concatenate([steps[:1] + memory.a, steps[1:]])",
+    Mutant("np.tensordot(xs, params.W_x, 1) + memory.shared",
+           "np.tensordot(xs, params.W_x, 1) + np.where(np.arange(len(xs))[:, None, None], params.b, memory.shared)",
            "The context at the first step alone."),
-    Mutant("return (1 - z) * n + z * s, alpha", "return z * n + (1 - z) * s, alpha",
-           "The update gate the other way round, as in Chung et al. 2014."),
-    Mutant("n = tanh(a[:, 2 * H :] + r * u_n)", "n = tanh(a[:, 2 * H :] + r * u[:, 2 * H :] + params.b_n)",
+    Mutant("gru_cell(params.W_h, params.b_n, a, s)  # (6)",
+           "gru_cell(params.W_h, 0 * params.b_n, a + np.pad(params.b_n, (2 * s.shape[1], 0)), s)  # (6)",
            "The candidate's second bias outside the reset gate: in PyTorch the gate multiplies it."),
-    Mutant("r, z = rz[:, :H], rz[:, H:]  # (5)\n    u_n", "z, r = rz[:, :H], rz[:, H:]  # (5)\n    u_n",
-           "The gate order z, r, n of Keras and ONNX on weights stored as r, z, n."),
+    Mutant("gru_cell(params.W_h, params.b_n, a, s)  # (6)",
+           "gru_cell(params.W_h, params.b_n, np.roll(a, s.shape[1], axis=1), s)  # (6)",
+           "Blocks in another order than the cell's: what was meant for n goes to r, r's to z, z's to n."),
     Mutant("ss = np.stack(states)", "ss = np.stack([s_0, *states[:-1]])",
            "Logits from the state before the step: each symbol is guessed without its predecessor."),
-    Mutant("s, _, cache = _step(params, a, s, memory)", "s, _, cache = _step(params, a, s_0, memory)",
+    Mutant("s, _, cache = _step(params, from_x, s, memory)", "s, _, cache = _step(params, from_x, s_0, memory)",
            "The state is never carried on: every step starts from the encoder's."),
-    Mutant("d_s += d_q @ look.W_s.T", "d_s += 0 * d_q @ look.W_s.T",
-           "No gradient through the question: the state cannot learn where to look."),
-    Mutant("_weighted(alphas, np.stack(d_cs)) + np.tensordot", "np.tensordot",
-           "What was read gets a gradient through the keys alone, none as what is seen."),
-    Mutant("_weighted(alphas, np.stack(d_cs)) + np.tensordot(d_keys, look.W_h.T, 1)",
-           "_weighted(alphas, np.stack(d_cs))",
-           "What was read gets a gradient as what is seen alone, none through the keys."),
-    Mutant("d_keys = sum(d_keys)", "d_keys = d_keys[-1]",
-           "All steps ask the same keys: their gradients add up, this is that of the last step."),
-    Mutant("zip(*looks[::-1], strict=True)", "zip(*looks, strict=True)",
+    Mutant("            carried += d_query @ params.attention.W_q.T  # through (3)\n", "",
+           "No gradient through the query: the state cannot learn where to look."),
+    Mutant("        d_hs += np.tensordot(d_keys, params.attention.W_k.T, 1)  # through (2)\n", "",
+           "The encoder's outputs get a gradient as what is read alone, none through the keys."),
+    Mutant("d_hs += np.tensordot(d_keys", "d_hs = np.tensordot(d_keys",
+           "The encoder's outputs get a gradient through the keys alone, none as what is read."),
+    Mutant("(steps[t].read, (d_c, unused), later)", "(steps[t].read, (d_c, unused))",
+           "All steps use the same keys: their gradients add up, this is that of the first step."),
+    Mutant("np.stack(d_queries[::-1])", "np.stack(d_queries)",
            "The loop ran backwards; its gradients are paired with the steps in the wrong order."),
-    Mutant("_cell_backward(params.W_h, caches[t], d_ss[t] + d_s)", "_cell_backward(params.W_h, caches[t], d_ss[t])",
+    Mutant("d_s = from_logits[t] + carried", "d_s = from_logits[t] + 0 * carried",
            "Backpropagation through time cut: each step learns from its own logits alone."),
-    Mutant("before = np.concatenate([s_0[None], ss[:-1]])", "before = ss",
+    Mutant("np.stack([step.cell.state for step in steps])", "np.concatenate([ss[:1], ss[:-1]])",
+           "W_h's gradient leaves out the first state: s_1 stands where s_0 belongs."),
+    Mutant("d_W_h, d_b_n = outer_sum(previous, d_all_u)", "d_W_h, d_b_n = outer_sum(ss, d_all_u)",
            "W_h's gradient paired with s_t in place of s_{t-1}: off by one step."),
-    Mutant("d_c = np.sum(d_as, axis=0)", "d_c = d_as[0]",
+    Mutant("d_shared = np.sum(d_all_a, axis=0)", "d_shared = d_all_a[0]",
            "A context that is an input of every step has the gradient of every step."),
-    Mutant("d_W_c, d_s = s_0.T @ d_c, d_s + d_c @ params.W_c.T", "d_W_c = s_0.T @ d_c",
-           "The encoder's state is the context as well: it gets a gradient that way, too."),
-    Mutant("d_n * u_n, d_s * (s - n), d_n * r", "d_n * u_n, d_s * (n - s), d_n * r",
-           "The derivative of (1 - z) n + z s by z is s - n."),
+    Mutant("d_shared = np.sum(d_all_a, axis=0)", "d_shared = np.sum(d_all_a, axis=(0, 1)) + 0 * d_all_a[0]",
+           "The sum over steps taken over the examples, too: each gets the gradient of all."),
+    Mutant("        d_s_0 += d_shared @ params.W_c.T  # through (5)\n", "",
+           "With \"concat\" the encoder's state is the context as well: it gets a gradient that way, too."),
+    Mutant("row_sum(d_all_u)[-ss.shape[-1] :]", "row_sum(d_all_a)[-ss.shape[-1] :]",
+           "b_n's gradient is that of u_n, behind the reset gate; a_n's is b's."),
 ]  # fmt: skip

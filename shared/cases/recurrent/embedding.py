@@ -8,18 +8,18 @@ from shared.cases import Bad, Case, Mutant
 SMALLEST = {"T": 0, "N": 0, "V": 1, "D": 1}
 
 
-def torch_embedding(W, ids):
+def torch_embedding(E, ids):
     import torch.nn.functional as F
 
-    return F.embedding(ids, W)
+    return F.embedding(ids, E)
 
 
-def keras_embedding(W, ids):
+def keras_embedding(E, ids):
     import keras
 
-    layer = keras.layers.Embedding(*W.shape, dtype="float64")
+    layer = keras.layers.Embedding(*E.shape, dtype="float64")
     layer.build()
-    layer.set_weights([W])
+    layer.set_weights([E])
     return layer(ids).numpy()
 
 
@@ -27,14 +27,14 @@ def initial(rng, V, D, s, dtype):
     return s * np.random.default_rng(rng.seed).standard_normal((V, D))
 
 
-def cases(draw, T=4, N=2, V=5, D=3):
+def cases(draw, T=4, N=3, V=5, D=3):
     second = {"keras": keras_embedding} if T and N else {}
     yield Case("embedding", (draw(V, D), draw.integers(V, T, N)), torch_embedding, second=second)
     yield Case("embedding_init", (Seed(5), V, D), initial, {"s": 0.3, "dtype": "float64"}, grad=False)
 
 
 def nasty(draw):
-    W = draw(6, 3)
+    E = draw(6, 3)
     for name, ids in (
         ("one symbol again and again", np.full((50, 2), 4)),
         ("the first and the last symbol", np.array([5, 0, 0, 5, 0])),
@@ -43,36 +43,39 @@ def nasty(draw):
         ("small integers", draw.integers(6, 7).astype(np.int32)),
         ("no symbols", np.zeros((0, 2), np.int64)),
     ):
-        yield Case("embedding", (W, ids), torch_embedding, name=name)
+        yield Case("embedding", (E, ids), torch_embedding, name=name)
     yield Case("embedding", (draw(1, 1), np.zeros(3, np.int64)), torch_embedding, name="all sizes one")
 
 
 def bad(draw):
-    W = draw(5, 3)
-    yield Bad("embedding", (W, np.array([[0, 5]])), r"ids holds 5 at \[0, 1\], expected 0 <= value < 5")
-    yield Bad("embedding", (W, np.array([2, -1])), r"ids holds -1 at \[1\]")
-    yield Bad("embedding", (W, np.array([0.0, 1.0])), "ids has dtype float64, expected int values")
-    yield Bad("embedding", (draw(5), np.array([0])), r"W has shape \(5,\), expected \(V, D\)")
+    E = draw(5, 3)
+    yield Bad("embedding", (E, np.array([[0, 5]])), r"ids holds 5 at \[0, 1\], expected 0 <= value < 5")
+    yield Bad("embedding", (E, np.array([2, -1])), r"ids holds -1 at \[1\]")
+    yield Bad("embedding", (E, np.array([0.0, 1.0])), "ids has dtype float64, expected int values")
+    yield Bad("embedding", (draw(5), np.array([0])), r"E has shape \(5,\), expected \(V, D\)")
 
 
 MUTANTS = [
-    Mutant("return W[ids], (W, ids)", "return W[ids - 1], (W, ids)",
+    Mutant("y = E[ids]", "y = E[ids - 1]",
            "Numbers counted from 1, because 0 was meant for padding: every symbol has its neighbour's vector."),
-    Mutant("return W[ids], (W, ids)", "return W[ids] * W.shape[1] ** 0.5, (W, ids)",
+    Mutant("y = E[ids]", "y = E[ids] * E.shape[1] ** 0.5",
            "The Transformer multiplies its embeddings by √D; here nothing does."),
-    Mutant("d_W[symbols] = np.add.reduceat(d_y.reshape(-1, W.shape[1])[order], starts, axis=0)",
-           "d_W[ids] = d_y",
+    Mutant("d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts, axis=0)",
+           "d_E[ids] = d_y",
            "Assigning in place of adding: of a symbol that occurs twice only one gradient is left."),
-    Mutant("d_W[symbols] = np.add.reduceat(d_y.reshape(-1, W.shape[1])[order], starts, axis=0)",
-           "d_W[ids] += d_y",
+    Mutant("d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts, axis=0)",
+           "d_E[ids] += d_y",
            "NumPy's += with repeated indices adds once, without a word; np.add.at adds every time."),
-    Mutant("d_y.reshape(-1, W.shape[1])[order], starts", "d_y.reshape(-1, W.shape[1]), starts",
+    Mutant("d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts, axis=0)",
+           "d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts, axis=0).mean(1)[:, None]",
+           "A wrong axis as well: every number of a row gets the mean of the row's gradient."),
+    Mutant("d_y.reshape(-1, E.shape[1])[order], starts", "d_y.reshape(-1, E.shape[1]), starts",
            "The symbols were sorted, their gradients were not."),
     Mutant("starts, axis=0)  #", "starts, axis=0) / np.bincount(ids.reshape(-1))[symbols, None]  #",
            "The mean over the occurrences of a symbol (PyTorch's scale_grad_by_freq) in place of the sum."),
-    Mutant("    return d_W, None", "    d_W[0] = 0\n    return d_W, None",
+    Mutant("    return d_E, None", "    d_E[0] = 0\n    return d_E, None",
            "PyTorch's padding_idx=0 where symbol 0 is no padding: it never learns."),
-    Mutant("d_W = np.zeros_like(W)", "d_W = W.copy()",
+    Mutant("d_E = np.zeros_like(E)", "d_E = E.copy()",
            "Gradients start from zero; here the rows without a symbol do not."),
     Mutant("rng.normal(0, s, (n", "rng.uniform(-s, s, (n", "Keras's uniform numbers under the name of normal ones."),
     Mutant("rng.normal(0, s, (n", "rng.normal(0, s * s, (n", "s is the standard deviation, not the variance."),

@@ -166,7 +166,7 @@ MUTANTS = [
     Mutant("dropout(hs, drops[l - 1], p=p)", "dropout(hs, drops[l - 1], p=0.0)",
            "Dropout without the scale 1 / (1 - p): in evaluation the next layer's inputs are larger than before."),
     Mutant("dropout(hs, drops[l - 1], p=p)", "dropout(hs, ~drops[l - 1], p=p)", "What should be kept is dropped."),
-    Mutant("d_outputs, only = (d_hs, d_lasts[l])", "d_outputs, only = (d_hs, d_lasts[-1 - l])",
+    Mutant("d_outputs = (d_hs, d_lasts[l])", "d_outputs = (d_hs, d_lasts[-1 - l])",
            "Gradients of the last states meet the layers in the wrong order."),
     Mutant("d_hs, _ = dropout_backward(drop_caches[l - 1], d_hs)", "pass",
            "The gradient goes through units that were switched off."),

@@ -1,5 +1,5 @@
 """The classifier of a DBN is a Sequential of linear layers with sigmoids between them, as an MLP's in shared/native/
-intro/mlp.py; its RBMs go to scikit-learn one by one, shared/native/generative/rbm.py.
+intro/mlp.py; its RBMs have no counterpart in torch, Keras or ONNX.
 
     ours                      torch.nn.Sequential, layer 2 l       keras.Sequential    ONNX
     params[l].W (D_in, D_out) 2l.weight (D_out, D_in), transposed  kernel, as it is    W{l} of a Gemm

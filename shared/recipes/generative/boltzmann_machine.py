@@ -2,11 +2,10 @@
 is on, the same one, and the sides are not connected: the two hidden units must find a code of their own for each of
 the four patterns.
 
-As in Ackley, Hinton & Sejnowski, every pattern is clamped twice in a step, some of its bits wrong, which keeps the
-weights from growing without bound; both phases are annealed; the statistics of so few states are noise enough to
-leave most codes in which two patterns share a state. Whether it has learned is no matter of sampling: `loss`, the
-mean of -log p over the four patterns, and all metrics are sums over the 2^10 states. A perfect encoder, without wrong
-bits, has a loss of log 4.
+As in Ackley, Hinton & Sejnowski, every pattern is clamped twice in a step, with some of its bits flipped, which keeps
+the weights from growing without bound. Both phases are annealed. Statistics of so few states are noisy enough to
+leave most solutions in which two patterns share a code. The loss and all metrics are exact, as sums over the 2^10
+states: `loss` is the mean of -log p over the four patterns, and that of a perfect encoder is `data_entropy`, log 4.
 """
 
 from typing import Any, NamedTuple
@@ -105,8 +104,8 @@ def step(run):
 
 
 def evaluate(run, data, state):
-    """codes: how many of the four patterns have a hidden state of their own; recall: p that one side's unit brings up
-    the same unit of the other side, of the worst pattern."""
+    """distinct_codes: how many hidden states are the most probable one of some pattern. Of the worst pattern:
+    min_code_probability, p(its most probable hidden state | pattern), and min_recall, p(right side | left side)."""
     W, b = backends.to_numpy(run.backend, state.params)
     every = (np.arange(2**UNITS)[:, None] >> np.arange(UNITS)[::-1]) % 2.0
     symmetric = np.float64(W + W.T)
@@ -118,11 +117,11 @@ def evaluate(run, data, state):
     codes = same / same.sum(axis=1, keepdims=True)
     recall = p[one_on].sum(axis=2)[:, one_on] / p[one_on].sum(axis=(1, 2))[:, None]
     metrics = {
-        "codes": len(set(codes.argmax(axis=1).tolist())),
-        "surest_code": float(codes.max(axis=1).min()),
-        "recall": float(np.diag(recall).min()),
+        "distinct_codes": len(set(codes.argmax(axis=1).tolist())),
+        "min_code_probability": float(codes.max(axis=1).min()),
+        "min_recall": float(np.diag(recall).min()),
         "loss": float(-np.mean(np.log(same.sum(axis=1)))),
-        "best_loss": float(np.log(SIDE)),
+        "data_entropy": float(np.log(SIDE)),
     }
     return metrics, Outcome(symmetric, b, codes, recall)
 

@@ -66,7 +66,7 @@ def init(run, data):
 
 
 def batch(run, data, i):
-    """Images and uniforms for an RBM's hidden and visible units; for the top RBM one-hot labels before these; in
+    """Images and uniforms for an RBM's visible and hidden units; for the top RBM one-hot labels before these; in
     fine-tuning images, labels, learning rate."""
     part, hidden, shares = i / run.budget.steps, run.budget.hidden, run.budget.shares
     layer = sum(part >= share for share in shares)
@@ -76,12 +76,10 @@ def batch(run, data, i):
     if layer == len(hidden):
         return x, labels, np.asarray(run.budget.lr * (1 - part) / (1 - shares[-1]), run.dtype)
     visible, generator = (x.shape[1], *hidden[:-2], hidden[-2] + _digits.CLASSES)[layer], rng(run, NOISE, i)
-    uniforms = [generator.random((1, len(x), n), run.dtype) for n in (hidden[layer], visible)]
-    return (
-        (x, np.eye(_digits.CLASSES, dtype=run.dtype)[labels], *uniforms)
-        if layer == len(hidden) - 1
-        else (x, *uniforms)
-    )
+    u_h, u_v = (generator.random((1, len(x), n), run.dtype) for n in (hidden[layer], visible))
+    if layer < len(hidden) - 1:
+        return x, u_v, u_h
+    return x, np.eye(_digits.CLASSES, dtype=run.dtype)[labels], u_v, u_h
 
 
 def step(run):
@@ -92,14 +90,14 @@ def step(run):
         if len(others[0].shape) == 1:
             net, reported = finetune(state.net, x, *others)
             return state._replace(net=net, plain=finetune(state.plain, x, *others)[0]), reported
-        labels, u_h, u_v = others if len(others) == 3 else (None, *others)
+        labels, u_v, u_h = others if len(others) == 3 else (None, *others)
         rbms, optimizers = list(state.rbms), list(state.optimizers)
         layer = [tuple(r.W.shape) for r in rbms].index((u_v.shape[2], u_h.shape[2]))
-        d, x = dbn.dbn_greedy(state.rbms, x, labels, u_h, u_v, layer=layer)
+        gradient, x = dbn.dbn_greedy(state.rbms, x, labels, u_v, u_h, layer=layer)
         loss = call(
             losses.mse, (call(rbm.rbm_visible, (rbms[layer], call(rbm.rbm_hidden, (rbms[layer], x), {})), {}), x), {}
         )
-        rbms[layer], optimizers[layer] = momentum.momentum_update(d, optimizers[layer], rbms[layer], lr=RBM_LR)
+        rbms[layer], optimizers[layer] = momentum.momentum_update(gradient, optimizers[layer], rbms[layer], lr=RBM_LR)
         net = state.net
         if layer == len(rbms) - 1:
             net = net._replace(params=dbn.dbn_unroll(tuple(rbms)))
@@ -130,8 +128,8 @@ def _samples(run, state):
     x, clamped = backends.to_backend(run.backend, (x, clamped), run.device)
     for _ in range(K_STEPS // AT_ONCE):
         shapes = (AT_ONCE, n, hidden[-1]), (AT_ONCE, *x.shape), (n, sum(hidden[:-2]))
-        noise = tuple(generator.random(tuple(shape), run.dtype) for shape in shapes)
-        noise = backends.to_backend(run.backend, noise, run.device)
+        u_h, u_v, u_down = (generator.random(tuple(shape), run.dtype) for shape in shapes)
+        noise = backends.to_backend(run.backend, (u_v, u_h, u_down), run.device)
         p, x = backends.get(run.backend).call(generate, (state.rbms, x, clamped, *noise), {})
     return backends.get(run.backend).numpy(p)
 

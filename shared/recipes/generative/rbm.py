@@ -89,8 +89,8 @@ def step(run):
 
 
 def evaluate(run, data, state):
-    """The log-likelihood of test images, and of as many training images, with low and high where log Z's error bars
-    end."""
+    """The log-likelihood of test images, and of as many training images; low and high, if log Z is at the end of its
+    error bars."""
     free_energy, metrics = module(run.backend, PATH).rbm_free_energy, {}
     log_z, low, high = log_partition(run, data, state.params)
     for name, images in (("test", data.test_images), ("train", data.train_images[: len(data.test_images)])):
@@ -99,8 +99,9 @@ def evaluate(run, data, state):
         free = -np.mean(_call(run, free_energy, state.params, v), dtype=np.float64)
         metrics |= {f"{name}_log_likelihood": float(free - log_z)}
         if name == "test":
-            metrics |= {"low": float(free - high), "high": float(free - low), "log_z": float(log_z)}
-    test, low, high = (metrics[name] for name in ("test_log_likelihood", "low", "high"))
+            ends = {"test_log_likelihood_low": float(free - high), "test_log_likelihood_high": float(free - low)}
+            metrics |= ends | {"log_z": float(log_z)}
+    test, low, high = (metrics[f"test_log_likelihood{end}"] for end in ("", "_low", "_high"))
     text = f"mean log p of the test images {test:.1f} nats ({low:.1f} to {high:.1f})"
     shape = data.test_images.shape[1:]
     filters = backends.to_numpy(run.backend, state.params).W.T.reshape(-1, *shape)
@@ -123,8 +124,8 @@ def log_partition(run, data, params):
     for at in range(0, len(betas) - 1, AT_ONCE):
         (some,) = backends.to_backend(run.backend, (betas[at : at + AT_ONCE + 1],), run.device)
         moves = len(some) - 1
-        noise = _uniforms(run, generator, (moves, CHAINS, shapes[1]), (moves, CHAINS, shapes[0]))
-        state = backends.get(run.backend).call(ais.ais_anneal, (params, b_0, state, some, *noise), {})
+        u_h, u_v = _uniforms(run, generator, (moves, CHAINS, shapes[1]), (moves, CHAINS, shapes[0]))
+        state = backends.get(run.backend).call(ais.ais_anneal, (params, b_0, state, some, u_v, u_h), {})
     return _call(run, ais.ais_log_partition, state.log_w)
 
 
@@ -137,8 +138,8 @@ def _fantasies(run, state, n=20):
     for until in STEPS:
         while done < until:
             k = min(AT_ONCE, until - done)
-            noise = _uniforms(run, generator, (k, n, n_hidden), (k, n, n_visible))
-            v, p = backends.get(run.backend).call(gibbs, (state.params, v, *noise), {})
+            u_h, u_v = _uniforms(run, generator, (k, n, n_hidden), (k, n, n_visible))
+            v, p = backends.get(run.backend).call(gibbs, (state.params, v, u_v, u_h), {})
             done += k
         found.append(backends.get(run.backend).numpy(p))
     return np.stack(found)

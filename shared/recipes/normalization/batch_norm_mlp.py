@@ -32,7 +32,7 @@ class Both(NamedTuple):
 
 
 def init(run, data):
-    norm, mlp = module(run.backend, "normalization/batch_norm"), module(run.backend, "intro/mlp")
+    norm, mlp = module(run.backend, "normalization/batch_norm_mlp"), module(run.backend, "intro/mlp")
     sizes = (_digits.pixels(data), *[run.budget.hidden] * 3, _digits.CLASSES)
     params, running = norm.batch_norm_mlp_init(rng(run), sizes, dtype=run.dtype)
     hidden = tuple(layer._replace(W=SMALL * layer.W) for layer in params.hidden)
@@ -50,7 +50,7 @@ def batch(run, data, i):
 
 def step(run):
     adapter, sgd = get(run.backend), module(run.backend, "optimizers/sgd")
-    norm, mlp = module(run.backend, "normalization/batch_norm"), module(run.backend, "intro/mlp")
+    norm, mlp = module(run.backend, "normalization/batch_norm_mlp"), module(run.backend, "intro/mlp")
     with_norm = descent(run, norm.batch_norm_mlp_loss, "optimizers/sgd")
     value_and_grad = adapter.value_and_grad(mlp.mlp_loss)
 
@@ -67,7 +67,7 @@ def step(run):
 
 
 def evaluate(run, data, state):
-    norm, mlp = module(run.backend, "normalization/batch_norm"), module(run.backend, "intro/mlp")
+    norm, mlp = module(run.backend, "normalization/batch_norm_mlp"), module(run.backend, "intro/mlp")
 
     def normalized(params, x):
         return norm.batch_norm_mlp_eval(params, x, state.running)

@@ -1,4 +1,4 @@
-"""An RBM in scikit-learn; torch.nn, Keras and ONNX have none.
+"""An RBM in scikit-learn, for the cases of this chapter, their tests and benchmarks.
 
     ours              sklearn.neural_network.BernoulliRBM
     W (D, H)          components_ (H, D), transposed
@@ -14,8 +14,6 @@ import numpy as np
 
 from numpy_impl.generative.rbm import RBMParams
 from shared.native import check
-
-KINDS = {}  # nothing that goes to torch, Keras or ONNX
 
 
 def to_sklearn(params, h=None, **options):

@@ -1,0 +1,13 @@
+"""What all recurrent layers share: masked steps."""
+
+import torch
+
+
+def masked_state(mask, t, new, old):
+    """The state after step t: the new one where the step counts, the old one where the mask (T, N) is False."""
+    return new if mask is None else torch.where(mask[t, :, None], new, old)
+
+
+def masked_outputs(mask, hs):
+    """hs, with 0 at the steps that do not count."""
+    return hs if mask is None else torch.where(mask[..., None], hs, 0)
