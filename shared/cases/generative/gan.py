@@ -191,7 +191,8 @@ def nasty(draw):
             name = f"{loss}, logits {logit}"
             yield Case("gan_generator_loss", (generator, sure, z), generates, {"loss": loss}, name=name)
     blind = tuple(layer._replace(W=0 * layer.W, b=0 * layer.b) for layer in discriminator)
-    yield Case("gan_discriminator_loss", (blind, x, x_hat), torch_discriminator_loss, name="2 log 2")
+    args = (blind, x[:4], x_hat[:2])  # powers of two: what cancels is exactly 0
+    yield Case("gan_discriminator_loss", args, torch_discriminator_loss, name="2 log 2")
     dull = (*generator[:-1], generator[-1]._replace(b=np.array([1e3, -1e3, 40.0])))
     yield Case("gan_generator_loss", (dull, discriminator, z), torch_generator_loss, name="saturated pixels")
     one = networks(draw, 1, 1, 1)
