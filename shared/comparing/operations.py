@@ -9,32 +9,31 @@ import re
 
 TABLE = """
 what it does   NumPy                             PyTorch                           TensorFlow
-products       matmul dot vdot vecdot outer      matmul einsum tensordot           matmul einsum tensordot
-               einsum tensordot                                                    linalg.matvec
-sums           sum mean cumsum add.reduceat      sum mean cumsum                   reduce_sum reduce_mean cumsum
-extremes       max min argmax argsort unique     amax amin max min argmax argsort  reduce_max reduce_min argmax
+products       matmul vdot vecdot outer einsum   tensordot                         matmul tensordot linalg.matvec
+               tensordot
+sums           sum mean add.reduceat             sum mean                          reduce_sum reduce_mean
+extremes       max min argmax argsort unique     amax max min argmax argsort       reduce_max reduce_min argmax
                                                                                    argsort
 elementwise    exp expm1 log log1p sqrt abs      exp expm1 log log1p sqrt abs      exp math.expm1 math.log
-               sign tanh maximum minimum clip    sign tanh maximum minimum clip    math.log1p sqrt abs sign tanh
-                                                 clamp sigmoid special.erfc        maximum minimum clip_by_value
-                                                                                   sigmoid math.erfc
-choice         where isfinite isnan any all      where isfinite isnan any all      where math.is_finite
-                                                                                   math.is_nan reduce_any
-                                                                                   reduce_all
-indexing       take_along_axis add.at diag triu  gather take_along_dim             gather linalg.diag_part
-                                                 index_select diag triu            linalg.band_part
-shape          reshape squeeze expand_dims       reshape squeeze movedim           reshape squeeze expand_dims
-               moveaxis swapaxes transpose       transpose flip broadcast_to       transpose reverse broadcast_to
-               broadcast_to ascontiguousarray                                      linalg.matrix_transpose
-joining        stack concatenate split pad       stack cat chunk split unbind      stack concat split unstack pad
+               sign tanh maximum minimum clip    tanh maximum clip clamp sigmoid   math.log1p sqrt abs tanh
+               multiply                          special.erfc                      maximum clip_by_value sigmoid
+                                                                                   math.erfc
+choice         where isfinite any                where isfinite                    where math.is_finite
+                                                                                   math.is_nan
+indexing       take_along_axis diag triu         gather index_select diag triu     gather linalg.diag_part
+                                                                                   linalg.band_part
+shape          reshape squeeze expand_dims       reshape squeeze movedim flip      reshape squeeze expand_dims
+               moveaxis broadcast_to                                               transpose reverse
+               ascontiguousarray                                                   linalg.matrix_transpose
+joining        stack concatenate split pad       stack cat chunk unbind            stack concat split unstack pad
                repeat tile                       constant_pad_nd                   repeat tile
                                                  repeat_interleave
 making         array asarray zeros ones full     tensor zeros ones full            constant zeros ones fill
-               empty zeros_like ones_like        zeros_like ones_like full_like    zeros_like ones_like range
-               full_like empty_like arange       arange
+               empty zeros_like full_like        zeros_like full_like arange       zeros_like ones_like range
+               empty_like arange
 linear systems linalg.qr linalg.solve            linalg.qr linalg.solve            linalg.qr linalg.solve
-types          errstate inf float64 int64        bool int64 float64 inf            bool int64 float64 cast
-no gradient                                      no_grad                           stop_gradient
+types          errstate inf min_scalar_type      bool int64 inf                    bool int64 float64 cast
+no gradient                                                                        stop_gradient
 methods        reshape transpose swapaxes        reshape transpose permute flip
                astype copy                       unbind chunk clone contiguous
                                                  detach double to repeat
@@ -42,20 +41,10 @@ methods        reshape transpose swapaxes        reshape transpose permute flip
                                                  requires_grad_ flatten
 """
 ALIASES = {"numpy": "np", "torch": "torch", "tf": "tf"}
-# Python's own methods, those of optree's structures, NamedTuples and random generators
+# Python's own methods, those of optree's structures, NamedTuples and random generators' draws
 PLAIN = {
-    "_asdict",
-    "_replace",
-    "append",
-    "insert",
-    "items",
-    "join",
-    "keys",
-    "normal",
-    "uniform",
-    "unflatten",
-    "values",
-}
+    "_asdict", "_replace", "append", "astype", "insert", "items", "join", "keys", "normal", "uniform", "unflatten", "values",
+}  # fmt: skip
 
 
 def allowed(column: str, methods: bool = False) -> set[str]:
