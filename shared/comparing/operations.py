@@ -43,7 +43,8 @@ methods        reshape transpose swapaxes        reshape transpose permute flip
 ALIASES = {"numpy": "np", "torch": "torch", "tf": "tf"}
 # Python's own methods, those of optree's structures, NamedTuples and random generators' draws
 PLAIN = {
-    "_asdict", "_replace", "append", "astype", "insert", "items", "join", "keys", "normal", "uniform", "unflatten", "values",
+    "_asdict", "_replace", "append", "astype", "insert", "items", "join", "keys", "normal", "uniform", "unflatten",
+    "type", "values",
 }  # fmt: skip
 
 

@@ -128,7 +128,8 @@ class Call:
         known = {key: value for key, (value, _) in self.sizes.items()}
         wanted = eval(dim, {"__builtins__": {}}, known)
         if wanted != size:
-            self.fail(name, f"has shape {shape}", f"({', '.join(dim_str.split())}) with {dim} = {wanted}")
+            sizes = f"({', '.join(dim_str.split())})"
+            self.fail(name, f"has shape {shape}", f"{sizes} with {dim} = {wanted}" if dim != str(wanted) else sizes)
 
     def tree(self, name: str, value, leaf_hint):
         paths, leaves, spec = optree.tree_flatten_with_path(value)

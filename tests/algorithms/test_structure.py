@@ -81,7 +81,7 @@ def test_names_and_signatures_are_the_same(path, column):
         else:
             for part in ("args", "returns", "decorator_list"):
                 one, other = getattr(ours[name], part), getattr(node, part)
-                unparse = lambda x: [ast.unparse(i) for i in x] if isinstance(x, list) else ast.unparse(x)
+                unparse = lambda x: [ast.unparse(i) for i in x] if isinstance(x, list) else x and ast.unparse(x)
                 assert unparse(one) == unparse(other), f"{name}: {part}"
 
 
