@@ -149,8 +149,9 @@ def seq2seq(
 
 def seq2seq_backward(cache, d_logits):
     d_decoder, _, d_s_0, d_hs, _ = decoder_backward(cache.decoder, d_logits)  # through (4)
-    d_params, _, _ = seq2seq_encode_backward(cache.encode, (d_hs, d_s_0))  # through (1) (2) (3)
-    return d_params._replace(decoder=d_decoder), None, None, None
+    from_encoder, _, _ = seq2seq_encode_backward(cache.encode, (d_hs, d_s_0))  # through (1) (2) (3)
+    d_params = from_encoder._replace(decoder=d_decoder)  # through (1) (2) (3) (4)
+    return d_params, None, None, None
 
 
 @checked(S=1, T=1)

@@ -214,6 +214,6 @@ MUTANTS = [
     Mutant("masked_cross_entropy_backward(cache.loss, d_loss)",
            "masked_cross_entropy_backward(cache.loss._replace(mask=True), d_loss)",
            "The padding is left out of the loss, but not of its gradient."),
-    Mutant("return d_params._replace(decoder=d_decoder), None", "return d_params, None",
+    Mutant("d_params = from_encoder._replace(decoder=d_decoder)", "d_params = from_encoder",
            "The encoder learns and the decoder does not."),
 ]  # fmt: skip
