@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from numpy_impl.intro.mlp import MLPLayer
-from shared.benchmarks import gradients
+from shared.benchmarks import gradients, keras_gradients
 
 FULL = {"N": 128, "J": 10, "D": 16, "hidden": (512, 1024), "M": 784}  # the paper's
 TINY = {"N": 3, "J": 4, "D": 5, "hidden": (6, 7), "M": 8}
@@ -12,8 +12,10 @@ TINY = {"N": 3, "J": 4, "D": 5, "hidden": (6, 7), "M": 8}
 def benchmarks(draw, N, J, D, hidden, M):
     sizes = J * D, *hidden, M
     layers = tuple(MLPLayer(draw(m, n, scale=(2 / m) ** 0.5), draw(n, scale=0.1)) for m, n in pairwise(sizes))
-    args = layers, draw(N, J, D), draw.labels(N, J)
-    yield gradients("capsule_decoder", args, draw(N, M), torch=_torch, keras=_keras)
+    v, k, d_y = draw(N, J, D), draw.labels(N, J), draw(N, M)
+    benchmark = gradients("capsule_decoder", (layers, v, k), d_y, torch=_torch, keras=None)
+    flat = [x for layer in layers for x in layer]
+    yield benchmark._replace(keras=lambda keras, mode: _keras(keras, mode, (*flat, v, k), d_y))
 
 
 def _torch(torch):
@@ -26,13 +28,14 @@ def _torch(torch):
     return decoder
 
 
-def _keras(keras):
+def _keras(keras, mode, args, d_y):
     ops = keras.ops
 
-    def decoder(layers, v, k):
+    def decoder(*args):
+        *flat, v, k = args
         h = ops.reshape(v * ops.one_hot(k, v.shape[1])[..., None], (len(v), -1))
-        for layer in layers[:-1]:
-            h = ops.relu(ops.matmul(h, layer.W) + layer.b)
-        return ops.sigmoid(ops.matmul(h, layers[-1].W) + layers[-1].b)
+        for W, b in zip(flat[:-2:2], flat[1:-2:2], strict=True):
+            h = ops.relu(ops.matmul(h, W) + b)
+        return ops.sigmoid(ops.matmul(h, flat[-2]) + flat[-1])
 
-    return decoder
+    return keras_gradients(decoder, [ops.array(x) for x in args], ops.array(d_y), mode)
