@@ -1,25 +1,44 @@
-"""Capsule network (CapsNet): whether a thing is there is the length of a vector, how it looks the vector's direction.
+"""Capsule network (CapsNet): a vector's length says whether an entity is present, its direction what it looks like.
 
-    a       = relu(conv2d(x))                                           (1)   once for every layer of convs
-    u_i     = squash(s_i),  s = conv2d(a) in vectors of P numbers       (2)   primary capsules: stride 2, no relu
-    v       = routing(û),  û_ij = u_i W_ij                              (3)   see convolutional/routing
-    l_nj    = √(|v_nj|² + ε)                                            (4)   length
-    margin  = 1/N Σ_n Σ_j T max(0, m⁺ - l)² + λ (1 - T) max(0, l - m⁻)²    (5)   T_nj = 1 if j is label(n), else 0
-    h_n     = v_n with all capsules but the k_n-th set to 0             (6)   as one row of J D numbers
-    y       = σ(mlp(h))                                                 (7)   the image again; relu in hidden layers
-    loss    = margin + α/N Σ_n |y_n - x_n|²                             (8)   k = label
+Idea: A convolutional network that pools gives up where things are; capsules keep it, as the direction of a vector.
+    A decoder must draw the image again from the one vector of the right class, so that the direction cannot be empty.
+
+    a_0 = x,  z_l = conv2d(a_{l-1})                         (1)   once for every layer of convs
+    a_l = relu(z_l)                                         (2)
+    s = conv2d(a_L) in vectors of P numbers                 (3)   primary capsules: stride 2, no relu
+    u = squash(s)                                           (4)
+    predictions = routing_predictions(W, u)                 (5)   see convolutional/routing
+    v, c = routing(predictions)                             (6)
+    margin = capsule_margin_loss(v, labels)                 (7)   see convolutional/capsule_margin
+    y = capsule_decoder(v, labels)                          (8)   see convolutional/capsule_decoder
+    loss = margin + α/N Σ_n |y_n - x_n|²                    (9)
+
+Gradients:
+    d_margin = d_loss                                       through (9)
+    d_y = 2 α/N d_loss (y - x)                              through (9)
+    d_v = capsule_decoder_backward(cache, d_y) + capsule_margin_loss_backward(cache, d_margin)   through (7) (8)
+    d_predictions = routing_backward(cache, (d_v, 0))       through (6)
+    d_W, d_u = routing_predictions_backward(cache, d_predictions)   through (5)
+    d_s = routing_squash_backward(cache, d_u)               through (4)
+    d_primary, d_a_{L} = conv2d_backward(cache, d_s)        through (3)
+    d_z_l = d_a_l ⊙ (1 if z_l > 0 else 0)                   through (2)
+    d_layer_l, d_a_{l-1} = conv2d_backward(cache, d_z_l)    through (1)
+    d_x = d_a_0 - d_y                                       through (1) (9)
 
 Shapes: images x (N, H, W, C); W (I, P, J, D), with I capsules of P numbers below (places of the primary convolution
     times its channels / P, the channels of a capsule beside each other) and J of D numbers above; v (N, J, D); labels
-    and k (N,) integers from 0 to J-1; y (N, H W C). decoder is a tuple of layers W_l, b_l, as in intro/mlp.
+    (N,) integers from 0 to J-1; y (N, H W C). decoder is a tuple of layers W_l, b_l, as in intro/mlp.
 
-Units: pixels from 0 to 1; l is how sure the network is of a class, up to 1; several classes can be there at once.
+Units: pixels from 0 to 1.
 
-Variant: m⁺ = 0.9, m⁻ = 0.1, λ = 0.5, squares as in the paper (public copies often forget them, the authors' code has
-    a factor ½), the mean over the examples; α = 0.0005 times the sum over pixels (the same as 0.392 times their mean
-    on MNIST). In training k is the label, in a test the longest capsule (capsule_classes). The primary capsules are
-    squashed as they are (the authors' code divides by their number of types first). capsule_init draws He-uniform
-    kernels and decoder weights, W from a normal distribution with standard deviation 0.1, and sets biases to 0.
+Variant: α = 0.0005 times the sum over pixels (the same as 0.392 times their mean on MNIST), and the mean over the
+    examples. Decoded is the capsule of the label in training, in a test the longest one (capsule_classes).
+    capsule_init draws He-uniform kernels and decoder weights, W from a normal distribution with standard deviation
+    0.1, and sets biases to 0.
+
+Differs:
+    authors' code: divides the primary capsules by the number of their types before they are squashed.
+    torch, Keras, ONNX: have no capsules; native/convolutional/capsule writes them with einsum.
 
 Raises: ValueError if sizes or dtypes disagree, if the primary channels cannot be cut into vectors of P, if a kernel
     covers more than there is of an image, if a loss has no examples, or if a label is negative or at least J.
@@ -37,10 +56,11 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from numpy_impl.activations import relu, relu_backward, sigmoid, sigmoid_backward
+from numpy_impl.activations import relu, relu_backward
+from numpy_impl.convolutional.capsule_decoder import capsule_decoder, capsule_decoder_backward
+from numpy_impl.convolutional.capsule_margin import capsule_margin_loss, capsule_margin_loss_backward
 from numpy_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_backward, conv2d_geometry, conv2d_init
 from numpy_impl.convolutional.routing import (
-    EPS,
     Rounds,
     routing,
     routing_backward,
@@ -49,8 +69,8 @@ from numpy_impl.convolutional.routing import (
     routing_squash,
     routing_squash_backward,
 )
-from numpy_impl.intro.mlp import MLPParams, mlp, mlp_backward, mlp_init
-from shared.support.shapes import Below, NonNegative, Rate, checked
+from numpy_impl.intro.mlp import MLPParams, mlp_init
+from shared.support.shapes import Below, NonNegative, checked
 
 CapsuleLabels = Annotated[Int[Array, "N"], Below("J")]
 
@@ -64,6 +84,34 @@ class CapsuleEncoder(NamedTuple):
 class CapsuleParams(NamedTuple):
     encoder: CapsuleEncoder
     decoder: MLPParams
+
+
+class CapsuleConvCache(NamedTuple):
+    conv: tuple
+    z: Array
+    a: Array
+
+
+class CapsulePrimaryCache(NamedTuple):
+    shape: tuple[int, ...]
+    conv: tuple
+    squash: tuple
+
+
+class CapsuleCache(NamedTuple):
+    convs: list[CapsuleConvCache]
+    primary: CapsulePrimaryCache
+    predictions: tuple
+    routing: tuple
+
+
+class CapsuleLossCache(NamedTuple):
+    shape: tuple[int, ...]
+    error: Array
+    alpha: float
+    encoder: CapsuleCache
+    margin: tuple
+    decoder: tuple
 
 
 def capsule_init(
@@ -95,14 +143,15 @@ def capsule_primary(
 ) -> Float[Array, "N I P"]:
     _check(params, size)
     z, conv_cache = conv2d(params, a, stride=stride)
-    u, squash_cache = routing_squash(z.reshape(len(z), math.prod(z.shape[1:]) // size, size))  # (2)
-    return u, (z.shape, conv_cache, squash_cache)
+    s = z.reshape(len(z), math.prod(z.shape[1:]) // size, size)  # (3)
+    u, squash_cache = routing_squash(s)  # (4)
+    return u, CapsulePrimaryCache(z.shape, conv_cache, squash_cache)
 
 
-def capsule_primary_backward(cache, d_u, *, params_only=False):
-    shape, conv_cache, squash_cache = cache
-    (d_s,) = routing_squash_backward(squash_cache, d_u)  # through (2)
-    return conv2d_backward(conv_cache, d_s.reshape(shape), params_only=params_only)
+def capsule_primary_backward(cache, d_u):
+    (d_s,) = routing_squash_backward(cache.squash, d_u)  # through (4)
+    d_params, d_a = conv2d_backward(cache.conv, d_s.reshape(cache.shape))  # through (3)
+    return d_params, d_a
 
 
 @checked
@@ -113,83 +162,34 @@ def capsule(
     iterations: Rounds = 3,
     stop_gradient: bool = False,
 ) -> Float[Array, "N J D"]:
-    a, conv_caches = x, []
+    a, caches = x, []
     for layer in params.convs:
-        z, cache = conv2d(layer, a)
-        a = relu(z)  # (1)
-        conv_caches.append((z, a, cache))
+        z, conv_cache = conv2d(layer, a)  # (1)
+        a = relu(z)  # (2)
+        caches.append(CapsuleConvCache(conv_cache, z, a))
     u, primary_cache = capsule_primary(params.primary, a, size=params.W.shape[1])
-    predictions, predictions_cache = routing_predictions(params.W, u)
-    (v, c), routing_cache = routing(predictions, iterations=iterations, stop_gradient=stop_gradient)  # (3)
-    return v, (conv_caches, primary_cache, predictions_cache, routing_cache)
+    predictions, predictions_cache = routing_predictions(params.W, u)  # (5)
+    (v, c), routing_cache = routing(predictions, iterations=iterations, stop_gradient=stop_gradient)  # (6)
+    return v, CapsuleCache(caches, primary_cache, predictions_cache, routing_cache)
 
 
 def capsule_backward(cache, d_v, *, params_only=False):
-    conv_caches, primary_cache, predictions_cache, routing_cache = cache
-    (d_predictions,) = routing_backward(routing_cache, (d_v, 0))
-    d_W, d_u = routing_predictions_backward(predictions_cache, d_predictions)  # through (3)
-    d_primary, d_a = capsule_primary_backward(primary_cache, d_u)
+    d_c = np.zeros_like(cache.routing.rounds[-1].c)  # nobody uses the coefficients
+    (d_predictions,) = routing_backward(cache.routing, (d_v, d_c))  # through (6)
+    d_W, d_u = routing_predictions_backward(cache.predictions, d_predictions)  # through (5)
+    d_primary, d_a = capsule_primary_backward(cache.primary, d_u)  # through (3) (4)
     d_convs = []
-    for z, a, conv_cache in reversed(conv_caches):
-        first = len(d_convs) == len(conv_caches) - 1
-        d_z = relu_backward(d_a, z, a)  # through (1)
-        d_layer, d_a = conv2d_backward(conv_cache, d_z, params_only=params_only and first)
-        d_convs.append(d_layer)
-    return CapsuleEncoder(tuple(reversed(d_convs)), d_primary, d_W), d_a
-
-
-@checked
-def capsule_lengths(v: Float[Array, "N J D"]) -> Float[Array, "N J"]:
-    lengths = np.sqrt(np.sum(v * v, axis=-1) + EPS)  # (4)
-    return lengths, (v, lengths)
-
-
-def capsule_lengths_backward(cache, d_lengths):
-    v, lengths = cache
-    d_v = (d_lengths / lengths)[..., None] * v  # through (4)
-    return (d_v,)
+    for layer in reversed(cache.convs):
+        d_z = relu_backward(d_a, layer.z, layer.a)  # through (2)
+        first = layer is cache.convs[0]
+        d_layer, d_a = conv2d_backward(layer.conv, d_z, params_only=params_only and first)  # through (1)
+        d_convs.insert(0, d_layer)
+    return CapsuleEncoder(tuple(d_convs), d_primary, d_W), d_a
 
 
 @checked(J=1)
 def capsule_classes(v: Float[Array, "N J D"]) -> Int[Array, "N"]:
     return np.argmax(np.sum(v * v, axis=-1), axis=-1)
-
-
-@checked(N=1, J=1)
-def capsule_margin_loss(
-    v: Float[Array, "N J D"],
-    labels: CapsuleLabels,
-    *,
-    m_plus: Rate = 0.9,
-    m_minus: Rate = 0.1,
-    lam: NonNegative = 0.5,
-) -> Float[Array, ""]:
-    T, (lengths, cache) = _one_hot(labels, v), capsule_lengths(v)
-    short, long = relu(m_plus - lengths), relu(lengths - m_minus)
-    margin = np.sum(np.where(T, short * short, lam * (long * long))) / len(v)  # (5)
-    return margin, (T, short, long, lam, cache)
-
-
-def capsule_margin_loss_backward(cache, d_loss):
-    T, short, long, lam, cache = cache
-    d_lengths = 2 * d_loss / len(T) * np.where(T, -short, lam * long)  # through (5)
-    return *capsule_lengths_backward(cache, d_lengths), None
-
-
-@checked
-def capsule_decoder(params: MLPParams, v: Float[Array, "N J D"], k: CapsuleLabels) -> Float[Array, "N M"]:
-    T = _one_hot(k, v)[..., None]
-    h = np.where(T, v, 0).reshape(len(v), math.prod(v.shape[1:]))  # (6)
-    z, cache = mlp(params, h)
-    y = sigmoid(z)  # (7)
-    return y, (v.shape, T, z, y, cache)
-
-
-def capsule_decoder_backward(cache, dy, *, params_only=False):
-    shape, T, z, y, cache = cache
-    d_params, d_h = mlp_backward(cache, sigmoid_backward(dy, z, y), params_only=params_only)  # through (7)
-    d_v = None if params_only else np.where(T, d_h.reshape(shape), 0)  # through (6)
-    return d_params, d_v, None
 
 
 @checked(N=1)
@@ -203,25 +203,23 @@ def capsule_loss(
     alpha: NonNegative = 0.0005,
 ) -> Float[Array, ""]:
     v, cache = capsule(params.encoder, x, iterations=iterations, stop_gradient=stop_gradient)
-    margin, margin_cache = capsule_margin_loss(v, labels)
-    y, decoder_cache = capsule_decoder(params.decoder, v, labels)
+    margin, margin_cache = capsule_margin_loss(v, labels)  # (7)
+    y, decoder_cache = capsule_decoder(params.decoder, v, labels)  # (8)
     error = y - _target(x, y)
-    loss = margin + alpha / len(x) * np.sum(error * error)  # (8)
-    return loss, (x.shape, error, alpha, cache, margin_cache, decoder_cache)
+    loss = margin + alpha / len(x) * np.sum(error * error)  # (9)
+    return loss, CapsuleLossCache(x.shape, error, alpha, cache, margin_cache, decoder_cache)
 
 
 def capsule_loss_backward(cache, d_loss, *, params_only=False):
-    shape, error, alpha, cache, margin_cache, decoder_cache = cache
-    d_y = d_loss * 2 * alpha / len(error) * error  # through (8)
-    d_decoder, d_v, _ = capsule_decoder_backward(decoder_cache, d_y)
-    d_encoder, d_x = capsule_backward(
-        cache, d_v + capsule_margin_loss_backward(margin_cache, d_loss)[0], params_only=params_only
-    )
-    return CapsuleParams(d_encoder, d_decoder), None if params_only else d_x - d_y.reshape(shape), None
-
-
-def _one_hot(labels, v):
-    return labels[:, None] == np.arange(v.shape[1])
+    shape, error, alpha, encoder_cache, margin_cache, decoder_cache = cache
+    d_margin = d_loss  # through (9)
+    d_y = 2 * alpha / len(error) * d_loss * error  # through (9)
+    d_decoder, d_v, _ = capsule_decoder_backward(decoder_cache, d_y)  # through (8)
+    d_v += capsule_margin_loss_backward(margin_cache, d_margin)[0]  # through (7)
+    d_encoder, d_x = capsule_backward(encoder_cache, d_v, params_only=params_only)  # through (1) (2) (3) (4) (5) (6)
+    if not params_only:
+        d_x -= d_y.reshape(shape)  # through (9): the image is the target too
+    return CapsuleParams(d_encoder, d_decoder), d_x, None
 
 
 def _check(params, size):

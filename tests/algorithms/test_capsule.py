@@ -111,10 +111,10 @@ def test_the_decoder_sees_one_capsule(column):
     draw, module = Draw(7), backends.module("numpy", "intro/mlp")
     layers = module.mlp_init(np.random.default_rng(0), (4 * 5, 7, 9), dtype="float64")
     v, k = draw(3, 4, 5), np.array([2, 0, 3])
-    y = call(column, "capsule", "capsule_decoder", layers, v, k)
+    y = call(column, "capsule_decoder", "capsule_decoder", layers, v, k)
     others = draw(3, 4, 5)
     others[np.arange(3), k] = v[np.arange(3), k]
-    np.testing.assert_array_equal(call(column, "capsule", "capsule_decoder", layers, others, k), y)
+    np.testing.assert_array_equal(call(column, "capsule_decoder", "capsule_decoder", layers, others, k), y)
     assert np.all((y > 0) & (y < 1))
 
 
@@ -123,7 +123,7 @@ def test_the_margin_loss_is_0_within_the_margins_and_allows_for_many_classes(col
     direction = Draw(8)(5)
     direction /= np.linalg.norm(direction)
     v = np.array([[0.95, 0.05, 0.09], [0.0, 0.92, 0.0]])[..., None] * direction
-    loss = lambda v, labels: float(call(column, "capsule", "capsule_margin_loss", v, np.array(labels)))
+    loss = lambda v, labels: float(call(column, "capsule_margin", "capsule_margin_loss", v, np.array(labels)))
     assert loss(v, [0, 1]) == 0
     both = np.array([[0.95, 0.6, 0.0]])[..., None] * direction
     assert loss(both, [0]) == pytest.approx(0.5 * 0.5**2, rel=1e-6)  # λ (0.6 - 0.1)²

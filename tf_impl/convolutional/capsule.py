@@ -1,25 +1,44 @@
-"""Capsule network (CapsNet): whether a thing is there is the length of a vector, how it looks the vector's direction.
+"""Capsule network (CapsNet): a vector's length says whether an entity is present, its direction what it looks like.
 
-    a       = relu(conv2d(x))                                           (1)   once for every layer of convs
-    u_i     = squash(s_i),  s = conv2d(a) in vectors of P numbers       (2)   primary capsules: stride 2, no relu
-    v       = routing(û),  û_ij = u_i W_ij                              (3)   see convolutional/routing
-    l_nj    = √(|v_nj|² + ε)                                            (4)   length
-    margin  = 1/N Σ_n Σ_j T max(0, m⁺ - l)² + λ (1 - T) max(0, l - m⁻)²    (5)   T_nj = 1 if j is label(n), else 0
-    h_n     = v_n with all capsules but the k_n-th set to 0             (6)   as one row of J D numbers
-    y       = σ(mlp(h))                                                 (7)   the image again; relu in hidden layers
-    loss    = margin + α/N Σ_n |y_n - x_n|²                             (8)   k = label
+Idea: A convolutional network that pools gives up where things are; capsules keep it, as the direction of a vector.
+    A decoder must draw the image again from the one vector of the right class, so that the direction cannot be empty.
+
+    a_0 = x,  z_l = conv2d(a_{l-1})                         (1)   once for every layer of convs
+    a_l = relu(z_l)                                         (2)
+    s = conv2d(a_L) in vectors of P numbers                 (3)   primary capsules: stride 2, no relu
+    u = squash(s)                                           (4)
+    predictions = routing_predictions(W, u)                 (5)   see convolutional/routing
+    v, c = routing(predictions)                             (6)
+    margin = capsule_margin_loss(v, labels)                 (7)   see convolutional/capsule_margin
+    y = capsule_decoder(v, labels)                          (8)   see convolutional/capsule_decoder
+    loss = margin + α/N Σ_n |y_n - x_n|²                    (9)
+
+Gradients:
+    d_margin = d_loss                                       through (9)
+    d_y = 2 α/N d_loss (y - x)                              through (9)
+    d_v = capsule_decoder_backward(cache, d_y) + capsule_margin_loss_backward(cache, d_margin)   through (7) (8)
+    d_predictions = routing_backward(cache, (d_v, 0))       through (6)
+    d_W, d_u = routing_predictions_backward(cache, d_predictions)   through (5)
+    d_s = routing_squash_backward(cache, d_u)               through (4)
+    d_primary, d_a_{L} = conv2d_backward(cache, d_s)        through (3)
+    d_z_l = d_a_l ⊙ (1 if z_l > 0 else 0)                   through (2)
+    d_layer_l, d_a_{l-1} = conv2d_backward(cache, d_z_l)    through (1)
+    d_x = d_a_0 - d_y                                       through (1) (9)
 
 Shapes: images x (N, H, W, C); W (I, P, J, D), with I capsules of P numbers below (places of the primary convolution
     times its channels / P, the channels of a capsule beside each other) and J of D numbers above; v (N, J, D); labels
-    and k (N,) integers from 0 to J-1; y (N, H W C). decoder is a tuple of layers W_l, b_l, as in intro/mlp.
+    (N,) integers from 0 to J-1; y (N, H W C). decoder is a tuple of layers W_l, b_l, as in intro/mlp.
 
-Units: pixels from 0 to 1; l is how sure the network is of a class, up to 1; several classes can be there at once.
+Units: pixels from 0 to 1.
 
-Variant: m⁺ = 0.9, m⁻ = 0.1, λ = 0.5, squares as in the paper (public copies often forget them, the authors' code has
-    a factor ½), the mean over the examples; α = 0.0005 times the sum over pixels (the same as 0.392 times their mean
-    on MNIST). In training k is the label, in a test the longest capsule (capsule_classes). The primary capsules are
-    squashed as they are (the authors' code divides by their number of types first). capsule_init draws He-uniform
-    kernels and decoder weights, W from a normal distribution with standard deviation 0.1, and sets biases to 0.
+Variant: α = 0.0005 times the sum over pixels (the same as 0.392 times their mean on MNIST), and the mean over the
+    examples. Decoded is the capsule of the label in training, in a test the longest one (capsule_classes).
+    capsule_init draws He-uniform kernels and decoder weights, W from a normal distribution with standard deviation
+    0.1, and sets biases to 0.
+
+Differs:
+    authors' code: divides the primary capsules by the number of their types before they are squashed.
+    torch, Keras, ONNX: have no capsules; native/convolutional/capsule writes them with einsum.
 
 Raises: ValueError if sizes or dtypes disagree, if the primary channels cannot be cut into vectors of P, if a kernel
     covers more than there is of an image, if a loss has no examples, or if a label is negative or at least J.
@@ -37,11 +56,13 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, NonNegative, Rate, checked
-from tf_impl.activations import relu, sigmoid
+from shared.support.shapes import Below, NonNegative, checked
+from tf_impl.activations import relu
+from tf_impl.convolutional.capsule_decoder import capsule_decoder
+from tf_impl.convolutional.capsule_margin import capsule_margin_loss
 from tf_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init
-from tf_impl.convolutional.routing import EPS, Rounds, routing, routing_predictions, routing_squash
-from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
+from tf_impl.convolutional.routing import Rounds, routing, routing_predictions, routing_squash
+from tf_impl.intro.mlp import MLPParams, mlp_init
 
 CapsuleLabels = Annotated[Int[Array, "N"], Below("J")]
 
@@ -86,7 +107,8 @@ def capsule_primary(
 ) -> Float[Array, "N I P"]:
     _check(params, size)
     z = conv2d(params, a, stride=stride)
-    u = routing_squash(tf.reshape(z, (len(z), math.prod(z.shape[1:]) // size, size)))  # (2)
+    s = tf.reshape(z, (len(z), math.prod(z.shape[1:]) // size, size))  # (3)
+    u = routing_squash(s)  # (4)
     return u
 
 
@@ -100,46 +122,17 @@ def capsule(
 ) -> Float[Array, "N J D"]:
     a = x
     for layer in params.convs:
-        z = conv2d(layer, a)
-        a = relu(z)  # (1)
+        z = conv2d(layer, a)  # (1)
+        a = relu(z)  # (2)
     u = capsule_primary(params.primary, a, size=params.W.shape[1])
-    predictions = routing_predictions(params.W, u)
-    v, c = routing(predictions, iterations=iterations, stop_gradient=stop_gradient)  # (3)
+    predictions = routing_predictions(params.W, u)  # (5)
+    v, c = routing(predictions, iterations=iterations, stop_gradient=stop_gradient)  # (6)
     return v
-
-
-@checked
-def capsule_lengths(v: Float[Array, "N J D"]) -> Float[Array, "N J"]:
-    lengths = tf.sqrt(tf.reduce_sum(v * v, axis=-1) + EPS)  # (4)
-    return lengths
 
 
 @checked(J=1)
 def capsule_classes(v: Float[Array, "N J D"]) -> Int[Array, "N"]:
     return tf.argmax(tf.reduce_sum(v * v, axis=-1), axis=-1)
-
-
-@checked(N=1, J=1)
-def capsule_margin_loss(
-    v: Float[Array, "N J D"],
-    labels: CapsuleLabels,
-    *,
-    m_plus: Rate = 0.9,
-    m_minus: Rate = 0.1,
-    lam: NonNegative = 0.5,
-) -> Float[Array, ""]:
-    T, lengths = _one_hot(labels, v), capsule_lengths(v)
-    short, long = relu(m_plus - lengths), relu(lengths - m_minus)
-    margin = tf.reduce_sum(tf.where(T, short * short, lam * (long * long))) / len(v)  # (5)
-    return margin
-
-
-@checked
-def capsule_decoder(params: MLPParams, v: Float[Array, "N J D"], k: CapsuleLabels) -> Float[Array, "N M"]:
-    T = _one_hot(k, v)[..., None]
-    h = tf.reshape(tf.where(T, v, tf.zeros_like(v)), (len(v), math.prod(v.shape[1:])))  # (6)
-    y = sigmoid(mlp(params, h))  # (7)
-    return y
 
 
 @checked(N=1)
@@ -153,14 +146,11 @@ def capsule_loss(
     alpha: NonNegative = 0.0005,
 ) -> Float[Array, ""]:
     v = capsule(params.encoder, x, iterations=iterations, stop_gradient=stop_gradient)
-    margin = capsule_margin_loss(v, labels)
-    y = capsule_decoder(params.decoder, v, labels)
+    margin = capsule_margin_loss(v, labels)  # (7)
+    y = capsule_decoder(params.decoder, v, labels)  # (8)
     error = y - _target(x, y)
-    return margin + alpha / len(x) * tf.reduce_sum(error * error)  # (8)
-
-
-def _one_hot(labels, v):
-    return labels[:, None] == tf.range(v.shape[1], dtype=labels.dtype)
+    loss = margin + alpha / len(x) * tf.reduce_sum(error * error)  # (9)
+    return loss
 
 
 def _check(params, size):

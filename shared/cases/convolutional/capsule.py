@@ -10,6 +10,8 @@ from numpy_impl.convolutional.conv2d import Conv2DParams
 from numpy_impl.intro.mlp import MLPLayer
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
+from shared.cases.convolutional.capsule_decoder import decoder, torch_decoder
+from shared.cases.convolutional.capsule_margin import capsules, torch_margin_loss
 from shared.cases.convolutional.routing import torch_predictions, torch_routing, torch_squash
 
 SMALLEST = {"N": 1, "C": 1, "F": 1, "types": 1, "P": 1, "J": 1, "D": 1, "M": 1}
@@ -40,35 +42,8 @@ def torch_capsule(params, x, **static):
     return torch_routing(torch_predictions(params.W, u), **static)[0]
 
 
-def torch_lengths(v):
-    """√ε as a further number of each capsule."""
-    import torch
-
-    return torch.linalg.vector_norm(torch.nn.functional.pad(v, (0, 1), value=1e-4), dim=-1)
-
-
 def classes(v):
     return np.array([max(range(v.shape[1]), key=lambda j: np.linalg.norm(one[j])) for one in v], int)
-
-
-def torch_margin_loss(v, labels, *, m_plus=0.9, m_minus=0.1, lam=0.5):
-    loss = 0 * v.sum()
-    for lengths, label in zip(torch_lengths(v), labels, strict=True):
-        for j, length in enumerate(lengths):
-            loss = loss + ((m_plus - length).relu() ** 2 if j == label else lam * (length - m_minus).relu() ** 2)
-    return loss / len(v)
-
-
-def torch_decoder(params, v, k):
-    """The one capsule of each example meets its own rows of the first weights."""
-    import torch
-
-    _, J, D = v.shape
-    rows, chosen = params[0].W.reshape(J, D, -1)[k], v[torch.arange(len(v)), k]
-    y = torch.einsum("nd,ndm->nm", chosen, rows) + params[0].b
-    for layer in params[1:]:
-        y = torch.nn.functional.linear(y.relu(), layer.W.mT, layer.b)
-    return y.sigmoid()
 
 
 def torch_loss(params, x, labels, *, alpha=0.0005, **static):
@@ -106,31 +81,16 @@ def encoder(draw, C, F, types, P, J, D, layers=1):
     )
 
 
-def decoder(draw, *sizes):
-    return tuple(MLPLayer(draw(m, n), draw(n)) for m, n in pairwise(sizes))
-
-
-def capsules(draw, N, J, D):
-    """Vectors with lengths from 0 to 1: on all sides of both margins."""
-    v = draw(N, J, D)
-    return draw.uniform(N, J, 1) * v / np.linalg.norm(v, axis=-1, keepdims=True)
-
-
 def cases(draw, N=3, C=2, F=3, types=2, P=4, J=3, D=5, M=6):
-    (height, width), labels = IMAGE, draw.integers(J, N)
+    (height, width), labels = IMAGE, np.arange(N)[::-1] % J
     primary = Conv2DParams(draw(3, 2, F, types * P), draw(types * P))
     yield Case("capsule_primary", (primary, draw(N, 6, 6, F)), torch_primary, {"size": P})
     params = encoder(draw, C, F, types, P, J, D)
     x = draw.uniform(N, height, width, C)
     yield Case("capsule", (params, x), torch_capsule)
     v = capsules(draw, N, J, D)
-    yield Case("capsule_lengths", (v,), torch_lengths)
     yield Case("capsule_classes", (v,), classes, grad=False)
-    yield Case("capsule_margin_loss", (v, labels), torch_margin_loss)
-    others = {"m_plus": 0.8, "m_minus": 0.3, "lam": 0.7}
-    yield Case("capsule_margin_loss", (v, labels), torch_margin_loss, others, name="other margins")
     layers = decoder(draw, J * D, M, height * width * C)
-    yield Case("capsule_decoder", (layers, v, labels), torch_decoder)
     yield Case("capsule_loss", (CapsuleParams(params, layers), x, labels), torch_loss)
     sizes = {"kernel": 3, "channels": (4, 2), "types": types, "sizes": (P, D), "hidden": (M, 3), "dtype": "float64"}
     yield Case("capsule_init", (Seed(5), (10, 11, C), J), initial, sizes, grad=False)
@@ -160,13 +120,7 @@ def nasty(draw):
     yield Case("capsule", (deep, x), torch_capsule, name="two convolutions")
     v = capsules(draw, 4, 3, 5)
     v[1], v[2, 1] = 0, 0
-    labels = np.array([2, 0, 1, 1])
-    yield Case("capsule_margin_loss", (v, labels), torch_margin_loss, name="zero capsules")
-    yield Case("capsule_margin_loss", (v[:, :1], 0 * labels), torch_margin_loss, name="one class")
     yield Case("capsule_classes", (v,), classes, grad=False, name="all equally long")
-    yield Case("capsule_decoder", (params.decoder, 0 * v, labels), torch_decoder, name="zero capsules")
-    yield Case("capsule_decoder", (params.decoder, v[:0], labels[:0]), torch_decoder, name="no examples")
-    yield Case("capsule_decoder", (decoder(draw, 15, 4), v, labels), torch_decoder, name="one layer")
 
 
 def bad(draw):
@@ -191,16 +145,7 @@ def bad(draw):
         r"expected a multiple of 0, the size of a capsule \(at least 1\)",
         {"size": 0},
     )
-    yield Bad("capsule_margin_loss", (v, np.array([0, 3])), r"labels holds 3 at \[1\], expected 0 <= value < 3")
-    yield Bad("capsule_margin_loss", (v, np.array([0, -1])), r"labels holds -1 at \[1\]")
-    yield Bad("capsule_margin_loss", (v, labels[:1]), r"labels has shape \(1,\), expected .* N = 2")
-    yield Bad("capsule_margin_loss", (v[:0], labels[:0]), "N at least 1")
-    yield Bad("capsule_margin_loss", (v, labels), r"m_plus is 1.5, expected in \[0, 1\]", {"m_plus": 1.5})
     yield Bad("capsule_classes", (v[:, :0],), "J at least 1")
-    yield Bad("capsule_decoder", (params.decoder, draw(2, 3, 4), labels), "expected 12 rows, as x has")
-    yield Bad(
-        "capsule_decoder", (params.decoder, v, np.array([0.0, 1.0])), "k has dtype float64, expected int values"
-    )
     yield Bad("capsule_loss", (params, x, np.array([0, 3])), r"labels holds 3 at \[1\]")
     yield Bad("capsule_loss", (params, x[:0], labels[:0]), "N at least 1")
     small = params._replace(decoder=decoder(draw, 15, 6, 56))
@@ -209,63 +154,44 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("return u, (z.shape,", "return z.reshape(u.shape), (z.shape,",
+    Mutant("return u, CapsulePrimaryCache", "return s, CapsulePrimaryCache",
            "Primary capsules that are not squashed: their lengths say nothing."),
-    Mutant("// size, size))  # (2)", "// size, size) / (z.shape[3] // size))  # (2)",
+    Mutant("// size, size)  # (3)", "// size, size) / (z.shape[3] // size)  # (3)",
            "Primary capsules divided by the number of types before the squash, as in the authors' code."),
     Mutant("z, conv_cache = conv2d(params, a, stride=stride)",
            "z, conv_cache = conv2d(params, a, stride=stride)\n    z = relu(z)",
            "A relu before the primary capsules: no direction with a negative number is left."),
-    Mutant("routing_squash(z.reshape(len(z), math.prod(z.shape[1:]) // size, size))",
-           "routing_squash(z.reshape(len(z), size, math.prod(z.shape[1:]) // size).swapaxes(1, 2))",
+    Mutant("s = z.reshape(len(z), math.prod(z.shape[1:]) // size, size)",
+           "s = z.reshape(len(z), size, math.prod(z.shape[1:]) // size).swapaxes(1, 2)",
            "The channels cut the other way: a vector mixes places and types."),
     Mutant("size: int, stride: int = 2", "size: int, stride: int = 1", "The primary capsules' stride left out."),
-    Mutant("short * short, lam * (long * long)", "short, lam * long",
-           "Margins without their squares, as in several public copies."),
-    Mutant("np.where(T, short * short, lam * (long * long))", "np.where(T, lam * (short * short), long * long)",
-           "λ on the wrong side: it is the absent classes that count less."),
-    Mutant("np.where(T, short * short, lam * (long * long))", "np.where(T, long * long, lam * (short * short))",
-           "The margins trade places: the right capsule is made short."),
-    Mutant("np.sum(np.where(T, short * short, lam * (long * long))) / len(v)",
-           "np.mean(np.where(T, short * short, lam * (long * long)))",
-           "The mean over the classes too, where the paper adds them up."),
-    Mutant("np.sum(np.where(T, short * short, lam * (long * long))) / len(v)",
-           "np.sum(np.where(T, short * short, lam * (long * long))) / len(v) / 2",
-           "A factor ½, as in the authors' code: the reconstruction weighs twice as much."),
-    Mutant("np.where(T, -short, lam * long)", "np.where(T, short, lam * long)",
-           "The loss falls as the right capsule grows: the sign of its gradient."),
-    Mutant("d_lengths = 2 * d_loss", "d_lengths = d_loss", "The derivative of a square has a factor 2."),
-    Mutant("np.sum(v * v, axis=-1) + EPS", "np.sum(v * v, axis=-1)",
-           "A length without ε: its gradient at a zero capsule is NaN."),
-    Mutant("np.sqrt(np.sum(v * v, axis=-1) + EPS)", "(np.sum(v * v, axis=-1) + EPS)",
-           "The squared length in place of the length."),
-    Mutant("lengths = np.sqrt(np.sum(v * v, axis=-1) + EPS)", "lengths = np.sqrt(np.sum(v * v, axis=-1)) + EPS",
-           "ε outside the root: a zero capsule has the length ε, and no gradient."),
     Mutant("np.argmax(np.sum(v * v, axis=-1), axis=-1)", "np.argmax(np.sum(v, axis=-1), axis=-1)",
            "The class with the largest sum: a direction, not a length."),
     Mutant("decoder_cache = capsule_decoder(params.decoder, v, labels)",
            "decoder_cache = capsule_decoder(params.decoder, v, capsule_classes(v))",
            "The longest capsule decoded in training too: the decoder then draws wrong guesses."),
-    Mutant("h = np.where(T, v, 0)", "h = v",
-           "All capsules decoded: the others tell the decoder what the label's own should."),
-    Mutant("np.where(T, d_h.reshape(shape), 0)", "d_h.reshape(shape)",
-           "The mask left out on the way back: capsules that were set to 0 get a gradient."),
-    Mutant("y = sigmoid(z)", "y = z", "Logits taken for pixels."),
     Mutant("alpha / len(x) * np.sum(error * error)", "alpha * np.mean(error * error)",
            "The mean over the pixels with the weight that belongs to their sum: 784 times too small on MNIST."),
     Mutant("alpha / len(x) * np.sum(error * error)", "alpha * np.sum(error * error)",
            "The sum over the examples: the weight of the reconstruction grows with the batch."),
     Mutant("alpha / len(x) * np.sum(error * error)", "np.sum(error * error) / len(x)",
            "The reconstruction at full weight: it drowns the margins."),
-    Mutant("cache, d_v + capsule_margin_loss_backward(margin_cache, d_loss)[0]",
-           "cache, capsule_margin_loss_backward(margin_cache, d_loss)[0]",
-           "The reconstruction trains the decoder alone: the capsules learn nothing of how things look."),
-    Mutant("d_x - d_y.reshape(shape)", "d_x", "The image is the target too: its gradient has a second part."),
-    Mutant("a = relu(z)  # (1)", "a = z  # (1)", "The convolution's relu left out."),
-    Mutant("iterations=iterations, stop_gradient=stop_gradient)  # (3)", "iterations=iterations)  # (3)",
+    Mutant("a = relu(z)  # (2)", "a = z  # (2)", "The convolution's relu left out."),
+    Mutant("iterations=iterations, stop_gradient=stop_gradient)  # (6)", "iterations=iterations)  # (6)",
            "Constant coefficients asked for and not passed on."),
     Mutant("routing(predictions, iterations=iterations,", "routing(predictions, iterations=iterations + 1,",
            "One round too many."),
     Mutant("rng.normal(0, 0.1,", "rng.normal(0, 0.01,",
            "Weights that start too small: every output capsule is nearly 0."),
+    Mutant("d_decoder, d_v, _ = capsule_decoder_backward(decoder_cache, d_y)",
+           "d_decoder, d_v = capsule_decoder_backward(decoder_cache, d_y)[0], 0",
+           "A dropped term: the reconstruction trains the decoder alone, not the capsules."),
+    Mutant("d_x -= d_y.reshape(shape)", "d_x -= 0", "The image is the target too: its gradient has a second part."),
+    Mutant("d_y = 2 * alpha / len(error)", "d_y = alpha / len(error)", "The derivative of a square has a factor 2."),
+    Mutant("d_y = 2 * alpha / len(error) * d_loss * error",
+           "d_y = 2 * alpha / len(error) * d_loss * np.sum(error, axis=1, keepdims=True)",
+           "The wrong sum: every pixel answers for its own error, not for that of the whole image."),
+    Mutant("d_z = relu_backward(d_a, layer.z, layer.a)", "d_z = d_a", "The relu left out of the way back."),
+    Mutant("d_convs.insert(0, d_layer)", "d_convs.append(d_layer)",
+           "The way back goes from the last layer to the first: gradients end up at the wrong layers."),
 ]  # fmt: skip

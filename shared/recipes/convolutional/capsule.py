@@ -74,7 +74,8 @@ def evaluate(run, data, state):
     """Besides the accuracy, the margin loss and the squared error of the image drawn again, means over the images."""
     capsule, params, labels = module(run.backend, "convolutional/capsule"), state.params, data.test_labels
     classes = lambda v: np.sum(v * v, axis=-1).argmax(axis=-1)
-    decode = lambda v, k: outputs(run, capsule.capsule_decoder, params.decoder, v, k)
+    capsule_decoder = module(run.backend, "convolutional/capsule_decoder").capsule_decoder
+    decode = lambda v, k: outputs(run, capsule_decoder, params.decoder, v, k)
     vs, errors = [], []
     for at in range(0, len(labels), _digits.CHUNK):
         x = images(data.test_images[at : at + _digits.CHUNK], run.dtype)
