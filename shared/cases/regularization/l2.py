@@ -4,7 +4,7 @@ import numpy as np
 
 from numpy_impl.intro.linear_regression import LinearRegressionParams
 from numpy_impl.intro.mlp import MLPLayer
-from numpy_impl.recurrent.lstm import LSTMClassifierParams, LSTMParams
+from numpy_impl.recurrent.lstm import LSTMParams
 from shared.cases import Bad, Case, Mutant
 
 SMALLEST = {"N": 0, "D": 1, "H": 1}
@@ -16,7 +16,7 @@ def of_mlp(params):
 
 
 def of_lstm(params):
-    return [params.lstm.W_x, params.lstm.W_h, params.W_y]
+    return [params[0].W_x, params[0].W_h, params[1]["W_o"]]
 
 
 def of_dict(params):
@@ -49,7 +49,7 @@ def trees(draw, D, H):
     """(name, tree, its weights): the ways a model of ours keeps its parameters."""
     yield "mlp", (MLPLayer(draw(D, H), draw(H)), MLPLayer(draw(H, D), draw(D))), of_mlp
     lstm = LSTMParams(W_x=draw(D, 4 * H), W_h=draw(H, 4 * H), b=draw(4 * H))
-    yield "lstm", LSTMClassifierParams(lstm, W_y=draw(H, D), b_y=draw(D)), of_lstm
+    yield "lstm", (lstm, {"W_o": draw(H, D), "b_o": draw(D)}), of_lstm
     heads, body = [draw(D), draw(H)], {"W1": draw(D, H), "b1": draw(H), "beta": draw(H), "gamma": draw(H)}
     yield "dict", {"b_W": draw(D), "w": draw(H), "W_heads": heads, "body": body}, of_dict
 
@@ -85,19 +85,20 @@ def bad(draw, function="l2"):
 
 
 MUTANTS = [
-    Mutant("0.5 * strength * square", "strength * square",
+    Mutant("penalty = 0.5 * strength * square", "penalty = strength * square",
            "Keras's L2: without the ½, λ means twice as much, and the gradient λ w no longer fits the value."),
-    Mutant("slope = d_penalty * strength", "slope = 2 * d_penalty * strength",
+    Mutant("d_square = 0.5 * strength * d_penalty", "d_square = strength * d_penalty",
            "The gradient of λ ‖w‖², not of ½ λ ‖w‖²: twice the decay."),
-    Mutant("slope = d_penalty * strength", "slope = strength",
+    Mutant("d_square = 0.5 * strength * d_penalty", "d_square = 0.5 * strength",
            "The gradient that comes from above is ignored: right only while the penalty is added with factor 1."),
     Mutant("for w, is_weight in marked if is_weight)", "for w, is_weight in marked)",
            "Biases penalised as well: the model can no longer follow the mean of the targets."),
     Mutant("if is_weight else np.zeros_like(w)", "if True else np.zeros_like(w)",
            "PyTorch's weight_decay over model.parameters(): biases decay in the gradient, though not in the loss."),
-    Mutant("0.5 * strength * square", "strength * np.sqrt(square)",
+    Mutant("penalty = 0.5 * strength * square", "penalty = strength * np.sqrt(square)",
            "The length instead of half its square: a pull of constant strength, however small the weights."),
-    Mutant("0.5 * strength * square", "0.5 * strength * square / sum(w.size for w, is_weight in marked if is_weight)",
+    Mutant("penalty = 0.5 * strength * square",
+           "penalty = 0.5 * strength * square / sum(w.size for w, is_weight in marked if is_weight)",
            "A mean over the weights: the larger the model, the weaker its penalty."),
     Mutant("square = sum(np.vdot(w, w)", "square = max(np.vdot(w, w)",
            "Only the largest layer counts."),
@@ -107,4 +108,7 @@ MUTANTS = [
            "Only the capital letter: the w of a linear regression goes free."),
     Mutant('[str(name)[:1] in ("W", "w")]', '["w" in str(name).lower()]',
            "Every name with a w in it counts, wherever it stands: some biases do too."),
+    Mutant("2 * d_square * w if", "2 * d_square * np.sum(w, axis=0) + 0 * w if",
+           "A sum over the wrong axis, or over any: each weight is pulled by itself, not by its column."),
+    Mutant("2 * d_square * w if", "d_square * w if", "The square's 2 is missing: half the decay."),
 ]  # fmt: skip
