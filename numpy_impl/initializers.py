@@ -1,5 +1,9 @@
 """Random initial weights whose scale keeps the variance of signals from layer to layer.
 
+Idea: weights that all start equal stay equal, so they are drawn at random. Their scale decides whether signals and
+    gradients die out, blow up or keep their size through many layers: a sum of n terms has n times their variance, so
+    the weights' variance has to fall as 1 / n.
+
     fan_in  = (product of kernel sizes) · C_in,    fan_out = (product of kernel sizes) · C_out     (1)
     glorot:  s² = 2 / (fan_in + fan_out)                                                           (2)
     he:      s² = 2 / fan_in                                                                       (3)
@@ -12,8 +16,16 @@ Shapes: (C_in, C_out) for a dense layer, (kH, kW, C_in, C_out) for a convolution
 
 Units: s is the standard deviation of a weight.
 
-Variant: the papers' formulas; the normals are not truncated (Keras truncates at 2 s and rescales). The draws are
-    NumPy's, float64, rounded to dtype at the end, so that every column starts from the same bits.
+Variant: the papers' formulas, with no gain; the normals are not truncated. The draws are NumPy's, float64, rounded to
+    dtype at the end, so that every column starts from the same bits.
+
+Differs:
+    torch: kernels are (C_out, C_in, kH, kW); xavier_ and kaiming_ have a gain, of 1 and of √2 by default. Linear and
+        Conv2d start with kaiming_uniform_(a=√5), which is U(-1/√fan_in, 1/√fan_in), for biases as well.
+    Keras: normals are truncated at twice their standard deviation and rescaled; Dense starts Glorot-uniform.
+
+Relation: he is lecun with a factor 2, for the half of the signals that relu cuts off; glorot takes the mean of fan_in
+    and fan_out, so that neither signals nor gradients change too much.
 
 Raises: ValueError if the shape has fewer than two dimensions or an empty one.
 

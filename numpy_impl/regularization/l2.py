@@ -1,22 +1,38 @@
 """L2 penalty (ridge, weight decay): half the squared length of all weights.
 
-    ‖w‖² = Σ w_i²                  (1)   over every element of every weight
-    penalty = ½ λ ‖w‖²             (2)   to be added to the mean loss; its gradient is λ w
+Idea: a penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
+    one pulls each weight back in proportion to its size: all shrink, the large ones most.
+
+    square = Σ w_i²                (1)   ‖w‖², over every element of every weight
+    penalty = ½ λ square           (2)   to be added to the mean loss
+
+Gradients:
+    d_square = ½ λ d_penalty       through (2)
+    d_params = 2 d_square w for every weight w, 0 for every bias       through (1)   in total λ w
 
 Shapes: params is any tree of arrays; the penalty is a scalar, its gradient a tree of the same structure and shapes.
 
 Units: λ (strength) is in units of the loss per square of a weight's unit.
 
 Variant: weights are penalised, biases never. A leaf is a weight if the last NamedTuple field or dictionary key on the
-    way to it begins with W or w (W, W_x, W_y, w), and else free (b, b_y, gamma, beta). The factor ½ is that of
-    PyTorch's weight_decay and TensorFlow's l2_loss; Keras's L2(l) is l ‖w‖², so λ = 2 l. Nothing is divided by the
-    number of examples: beside our mean squared error, λ is 2 α / N for the α of scikit-learn's Ridge.
+    way to it begins with W or w (W, W_x, W_o, w), and else free (b, b_o, gamma, beta). Nothing is divided by the
+    number of examples.
+
+Differs:
+    torch: weight_decay adds λ w to the gradient, as here, but for biases as well, and nothing to the loss.
+    TensorFlow: l2_loss is ½ ‖w‖², as here with λ = 1.
+    Keras: L2(l) is l ‖w‖², so λ = 2 l; weight_decay of an optimizer is decoupled, which is something else.
+    scikit-learn: Ridge adds α ‖w‖² to a sum; beside our mean squared error, λ is 2 α / N.
+
+Relation: l1 pulls with constant force, and makes many weights exactly zero.
 
 Raises: ValueError if λ is negative, if no leaf is a weight, or if the leaves have different dtypes.
 
 Reference: Hoerl & Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12 (1970);
     Krogh & Hertz, "A simple weight decay can improve generalization", NIPS 1991.
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import optree
@@ -28,19 +44,29 @@ from shared.support.shapes import NonNegative, TreeOf, checked
 Tree = TreeOf[Float[Array, "..."]]
 
 
+class L2Cache(NamedTuple):
+    """tree: the structure of params; marked: its leaves, each with whether it is a weight."""
+
+    tree: Any
+    marked: list[tuple[Array, bool]]
+    strength: float
+
+
 @checked
 def l2(params: Tree, *, strength: NonNegative = 0.01) -> Float[Array, ""]:
     leaves, tree = optree.tree_flatten(params)
     marked = list(zip(leaves, l2_weights(params), strict=True))
     square = sum(np.vdot(w, w) for w, is_weight in marked if is_weight)  # (1)
-    return 0.5 * strength * square, (tree, marked, strength)  # (2)
+    penalty = 0.5 * strength * square  # (2)
+    return penalty, L2Cache(tree, marked, strength)
 
 
 def l2_backward(cache, d_penalty):
     tree, marked, strength = cache
-    slope = d_penalty * strength  # through (2)
-    d_leaves = [slope * w if is_weight else np.zeros_like(w) for w, is_weight in marked]  # through (1)
-    return (tree.unflatten(d_leaves),)
+    d_square = 0.5 * strength * d_penalty  # through (2)
+    d_leaves = [2 * d_square * w if is_weight else np.zeros_like(w) for w, is_weight in marked]  # through (1)
+    d_params = tree.unflatten(d_leaves)  # through (1)
+    return (d_params,)
 
 
 def l2_weights(params: Tree) -> list[bool]:

@@ -1,16 +1,30 @@
 """L2 penalty (ridge, weight decay): half the squared length of all weights.
 
-    ‖w‖² = Σ w_i²                  (1)   over every element of every weight
-    penalty = ½ λ ‖w‖²             (2)   to be added to the mean loss; its gradient is λ w
+Idea: a penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
+    one pulls each weight back in proportion to its size: all shrink, the large ones most.
+
+    square = Σ w_i²                (1)   ‖w‖², over every element of every weight
+    penalty = ½ λ square           (2)   to be added to the mean loss
+
+Gradients:
+    d_square = ½ λ d_penalty       through (2)
+    d_params = 2 d_square w for every weight w, 0 for every bias       through (1)   in total λ w
 
 Shapes: params is any tree of arrays; the penalty is a scalar, its gradient a tree of the same structure and shapes.
 
 Units: λ (strength) is in units of the loss per square of a weight's unit.
 
 Variant: weights are penalised, biases never. A leaf is a weight if the last NamedTuple field or dictionary key on the
-    way to it begins with W or w (W, W_x, W_y, w), and else free (b, b_y, gamma, beta). The factor ½ is that of
-    PyTorch's weight_decay and TensorFlow's l2_loss; Keras's L2(l) is l ‖w‖², so λ = 2 l. Nothing is divided by the
-    number of examples: beside our mean squared error, λ is 2 α / N for the α of scikit-learn's Ridge.
+    way to it begins with W or w (W, W_x, W_o, w), and else free (b, b_o, gamma, beta). Nothing is divided by the
+    number of examples.
+
+Differs:
+    torch: weight_decay adds λ w to the gradient, as here, but for biases as well, and nothing to the loss.
+    TensorFlow: l2_loss is ½ ‖w‖², as here with λ = 1.
+    Keras: L2(l) is l ‖w‖², so λ = 2 l; weight_decay of an optimizer is decoupled, which is something else.
+    scikit-learn: Ridge adds α ‖w‖² to a sum; beside our mean squared error, λ is 2 α / N.
+
+Relation: l1 pulls with constant force, and makes many weights exactly zero.
 
 Raises: ValueError if λ is negative, if no leaf is a weight, or if the leaves have different dtypes.
 
@@ -32,7 +46,8 @@ Tree = TreeOf[Float[Array, "..."]]
 def l2(params: Tree, *, strength: NonNegative = 0.01) -> Float[Array, ""]:
     marked = zip(optree.tree_leaves(params), l2_weights(params), strict=True)
     square = sum(tf.reduce_sum(w * w) for w, is_weight in marked if is_weight)  # (1)
-    return 0.5 * strength * square  # (2)
+    penalty = 0.5 * strength * square  # (2)
+    return penalty
 
 
 def l2_weights(params: Tree) -> list[bool]:

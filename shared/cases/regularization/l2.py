@@ -87,19 +87,20 @@ def bad(draw, function="l2"):
 
 
 MUTANTS = [
-    Mutant("0.5 * strength * square", "strength * square",
+    Mutant("penalty = 0.5 * strength * square", "penalty = strength * square",
            "Keras's L2: without the ½, λ means twice as much, and the gradient λ w no longer fits the value."),
-    Mutant("slope = d_penalty * strength", "slope = 2 * d_penalty * strength",
+    Mutant("d_square = 0.5 * strength * d_penalty", "d_square = strength * d_penalty",
            "The gradient of λ ‖w‖², not of ½ λ ‖w‖²: twice the decay."),
-    Mutant("slope = d_penalty * strength", "slope = strength",
+    Mutant("d_square = 0.5 * strength * d_penalty", "d_square = 0.5 * strength",
            "The gradient that comes from above is ignored: right only while the penalty is added with factor 1."),
     Mutant("for w, is_weight in marked if is_weight)", "for w, is_weight in marked)",
            "Biases penalised as well: the model can no longer follow the mean of the targets."),
     Mutant("if is_weight else np.zeros_like(w)", "if True else np.zeros_like(w)",
            "PyTorch's weight_decay over model.parameters(): biases decay in the gradient, though not in the loss."),
-    Mutant("0.5 * strength * square", "strength * np.sqrt(square)",
+    Mutant("penalty = 0.5 * strength * square", "penalty = strength * np.sqrt(square)",
            "The length instead of half its square: a pull of constant strength, however small the weights."),
-    Mutant("0.5 * strength * square", "0.5 * strength * square / sum(w.size for w, is_weight in marked if is_weight)",
+    Mutant("penalty = 0.5 * strength * square",
+           "penalty = 0.5 * strength * square / sum(w.size for w, is_weight in marked if is_weight)",
            "A mean over the weights: the larger the model, the weaker its penalty."),
     Mutant("square = sum(np.vdot(w, w)", "square = max(np.vdot(w, w)",
            "Only the largest layer counts."),
@@ -109,4 +110,7 @@ MUTANTS = [
            "Only the capital letter: the w of a linear regression goes free."),
     Mutant('[str(name)[:1] in ("W", "w")]', '["w" in str(name).lower()]',
            "Every name with a w in it counts, wherever it stands: some biases do too."),
+    Mutant("2 * d_square * w if", "2 * d_square * np.sum(w, axis=0) + 0 * w if",
+           "A sum over the wrong axis, or over any: each weight is pulled by itself, not by its column."),
+    Mutant("2 * d_square * w if", "d_square * w if", "The square's 2 is missing: half the decay."),
 ]  # fmt: skip
