@@ -22,9 +22,9 @@ def answer(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
             found = way_back.compare(path, case, columns)
             lines |= found.lines
             ran |= found.ran
-            left |= {(x.line, x.name): x for x in found.left}
+            left |= {x.line: x for x in reversed(found.left)}
             problems += [f"{case.label}: {found.error}"] if found.error else []
-            wrong = {(x.row.name, x.lines): x for x in reversed(found.rows) if not x.error <= BOUND}
+            wrong = {(x.row.name.split(".")[0], x.lines): x for x in reversed(found.rows) if not x.error <= BOUND}
             problems += [f"{case.label}: {in_words(path, x)}" for x in reversed(wrong.values())]
             if found.worst and (worst is None or found.worst.error > worst[0]):
                 worst = found.worst.error, f"{case.label}: {found.worst.row.place}"

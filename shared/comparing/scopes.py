@@ -8,6 +8,7 @@ second, ... A helper without a backward of its own belongs to the call that it s
 
 import functools
 import inspect
+import sys
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -168,7 +169,7 @@ def by_autodiff(backend: str, path: str, case: Case, known: dict[str, tuple[str,
     adapter, args = backends.get(backend), walks.arguments(column, case.args)
 
     def run(apart, watch):
-        with _apart(column.module, known, apart):
+        with _apart(backend, apart):
             call = lambda: getattr(column.module, case.function)(*args, **case.static)
             observed = tracing.observe(source, call, adapter.numpy, keep=watch)
         if observed.error:
@@ -200,10 +201,12 @@ def _sorted(seen: Observed, known: dict, grads: list[np.ndarray]) -> dict[Key, A
 
 
 @contextmanager
-def _apart(module, known: dict, apart):
-    """The functions of a module, with arguments and outputs that are tensors of their own in each call."""
+def _apart(backend: str, apart):
+    """Every function of a column that has a backward in NumPy, with arguments and outputs that are tensors of their
+    own in each call, whoever calls it."""
     own = lambda tree: optree.tree_map(lambda x: apart(x) if backends.is_float(x) else x, tree)
-    before = {name: vars(module)[name] for name in known if name in vars(module)}
+    loaded = [vars(module) for name, module in sys.modules.items() if name.startswith(f"{backend}_impl.")]
+    before = [(names, name, f) for names in loaded for name, f in list(names.items()) if _is_differentiated(f)]
 
     def separated(function):
         @functools.wraps(function)
@@ -213,7 +216,17 @@ def _apart(module, known: dict, apart):
         return call
 
     try:
-        vars(module).update({name: separated(function) for name, function in before.items()})
+        for names, name, function in before:
+            names[name] = separated(function)
         yield
     finally:
-        vars(module).update(before)
+        for names, name, function in before:
+            names[name] = function
+
+
+def _is_differentiated(function) -> bool:
+    """Whether NumPy's file of the same path has a backward for it."""
+    column, _, path = getattr(function, "__module__", "").partition("_impl.")
+    if not (inspect.isfunction(function) and path and column in backends.NAMES):
+        return False
+    return f"{function.__name__}_backward" in vars(backends.module("numpy", path.replace(".", "/")))

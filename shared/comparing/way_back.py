@@ -15,10 +15,10 @@ from shared import backends
 from shared.cases import Case
 from shared.comparing import aligning, reading, walks
 from shared.comparing.scopes import Auto, Hand, Key, Value, by_autodiff, by_hand, twins
-from shared.comparing.tracing import RETURNED
 from shared.differences import Mismatch, difference
 
 BOUND = 1e-10  # relative, per leaf
+LOOSE = "a factor or a partial sum: no `d_` name is bound to it"
 NOTHING = 1e-12  # of the largest gradient of the same call: what is smaller has cancelled to rounding errors
 
 
@@ -78,7 +78,7 @@ def compare(
     for key, gradients in hand.wanted.items():
         peak = max((_size(v.array) for vs in gradients.values() for v in vs), default=0.0)
         for name, values in _series(gradients).items():
-            if name.startswith(RETURNED):
+            if not name.removeprefix("return ").startswith("d_"):
                 loose += values
                 continue
             values, found = _read(name, values, {column: auto.get(key) for column, auto in autos.items()})
@@ -86,21 +86,20 @@ def compare(
             left += [Left(line, v.function, name, _in_words(reasons)) for v in values for line in v.lines if reasons]
             partners = {column: x for column, x in found.items() if not isinstance(x, str)}
             rows += _rows(key, values, partners, peak, key[0] in calls)
-    lost = [v for v in loose if not any(np.array_equal(v.array, row.row.cells["numpy"].array) for row in rows)]
-    left += [
-        Left(line, v.function, v.name, "what it returns is bound to no `d_` name") for v in lost for line in v.lines
-    ]
+    known = {_numbers(row.row.cells["numpy"].array) for row in rows}
+    lost = [v for v in loose if np.any(v.array) and _numbers(v.array) not in known]
+    left += [Left(line, v.function, v.name.partition("[")[0], LOOSE) for v in lost for line in v.lines]
     passed = {line for v in loose for line in v.lines} - {line for v in lost for line in v.lines}
     left += [Left(0, function, "", "its call on the way there cannot be told") for function in hand.unpaired]
     return _result(rows, left, hand, passed)
 
 
 def _result(rows: list[Compared], left: list[Left], hand: Hand, passed: set[int]) -> WayBack:
-    """passed: lines that return what is compared where it is bound."""
+    """passed: lines with the numbers of a gradient that is compared elsewhere, where it is computed or bound."""
     unnamed = {line for row in rows for line in row.lines} | {x.line for x in left} | passed
     left = [*left, *(Left(line, "", "", "it runs outside every `_backward` that has a forward function")
                      for line in sorted(hand.ran - unnamed))]  # fmt: skip
-    lost = {x.line for x in left if x.name.removeprefix("return ").startswith(("d_", RETURNED))}
+    lost = {x.line for x in left if x.name.removeprefix("return ").startswith("d_")}
     lines = ({line for row in rows for line in row.lines} | passed) - lost
     left = [x for x in dict.fromkeys(left) if x.line not in lines]
     error = f"{type(hand.error).__name__}: {hand.error}" if hand.error else ""
@@ -146,6 +145,10 @@ def gap(hand: np.ndarray, auto: np.ndarray, peak: float = 0.0) -> float:
     return found
 
 
+def _numbers(array: np.ndarray) -> tuple:
+    return array.shape, array.tobytes()
+
+
 def _size(array: np.ndarray) -> float:
     return float(np.max(np.abs(array), initial=0.0, where=np.isfinite(array)))
 
@@ -179,8 +182,6 @@ def _partners(name: str, values: list[Value], auto: Auto | None) -> str | Pairin
     if auto is None:
         return "this function is not called so often"
     returned, name = name.startswith("return "), name.removeprefix("return ")
-    if not name.startswith("d_"):
-        return "a factor or a partial sum: it binds no `d_` name"
     x = name.removeprefix("d_")
     series = list(_candidates(x, auto, returned))
     if not series:
@@ -198,10 +199,9 @@ def _candidates(x: str, auto: Auto, returned: bool):
         found = []
         for place in places:
             names = [name for name in place if same(name)]
-            least = min((name.count(".") for name in names), default=0)  # params.W rather than params.first.W
-            names = [name for name in names if name.count(".") == least]
-            if len({_plain(name) for name in names}) == 1:
-                found.append(sorted((v for name in names for v in place[name]), key=lambda v: v.order))
+            for plain in sorted({_plain(name) for name in names}, key=lambda n: n.count(".")):  # the shallowest first
+                values = [v for name in names if _plain(name) == plain for v in place[name]]
+                found.append(sorted(values, key=lambda v: v.order))
         yield from found
         if len(found) > 1:  # the state that is given and those that come after it
             yield sorted((v for one in found for v in one), key=lambda v: v.order)

@@ -154,7 +154,6 @@ def test_one_array_of_all_steps_is_met_by_the_steps():
 def test_what_has_no_name_there_says_so():
     assert partners([1], auto()) == "no value is called x"
     assert partners([1], None) == "this function is not called so often"
-    assert "partial sum" in way_back._partners("s", [value(1)], auto(1))
 
 
 def test_a_sum_that_goes_on_is_one_value():
