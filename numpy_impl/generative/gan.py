@@ -135,7 +135,8 @@ def gan_discriminator_loss(
     *,
     activation: str = "leaky_relu",
 ) -> Float[Array, ""]:
-    s, cache = gan_discriminate(discriminator, np.concatenate([x, x_hat]), activation=activation)
+    both = np.concatenate([x, x_hat])  # (3)
+    s, cache = gan_discriminate(discriminator, both, activation=activation)
     s_real, s_fake = s[: len(x)], s[len(x) :]  # (3)
     cost = np.mean(softplus(-s_real)) + np.mean(softplus(s_fake))  # (4)
     return cost, GANDiscriminatorCache(cache, s_real, s_fake)

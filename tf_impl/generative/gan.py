@@ -105,7 +105,8 @@ def gan_discriminator_loss(
     *,
     activation: str = "leaky_relu",
 ) -> Float[Array, ""]:
-    s = gan_discriminate(discriminator, tf.concat([x, x_hat], 0), activation=activation)
+    both = tf.concat([x, x_hat], 0)  # (3)
+    s = gan_discriminate(discriminator, both, activation=activation)
     s_real, s_fake = s[: len(x)], s[len(x) :]  # (3)
     cost = tf.reduce_mean(softplus(-s_real)) + tf.reduce_mean(softplus(s_fake))  # (4)
     return cost

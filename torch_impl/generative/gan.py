@@ -105,7 +105,8 @@ def gan_discriminator_loss(
     *,
     activation: str = "leaky_relu",
 ) -> Float[Array, ""]:
-    s = gan_discriminate(discriminator, torch.cat([x, x_hat]), activation=activation)
+    both = torch.cat([x, x_hat])  # (3)
+    s = gan_discriminate(discriminator, both, activation=activation)
     s_real, s_fake = s[: len(x)], s[len(x) :]  # (3)
     cost = torch.mean(softplus(-s_real)) + torch.mean(softplus(s_fake))  # (4)
     return cost
