@@ -132,10 +132,9 @@ def bad(draw):
     yield Bad("stacked", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("stacked", ((), xs, ()), "params is tuple of length 0, expected a tuple of at least one")
     yield Bad("stacked", (params, xs, states[:1]), "states is a tuple of 1, expected 2, one for each layer")
+    yield Bad("stacked", (params[::-1], xs, states[::-1]), r"params\[1\].W_x has shape \(3, 5\), expected 4 rows")
     yield Bad(
-        "stacked",
-        (params[::-1], xs, states[::-1]),
-        r"xs has shape \(4, 2, 3\), expected .* D = 5, as in params\[0\].W_x",
+        "stacked", (params, draw(4, 2, 7), states), r"xs has shape .* D = 3, as in params\[0\].W_x"
     )
     wrong = (params[0], lstm.weights(draw, 4, 4))
     yield Bad("stacked", (wrong, xs, states), r"params\[1\].W_x .*, expected 5 rows, as params\[0\] gives")
