@@ -85,8 +85,14 @@ def compare(got: Answer, wanted: Answer, dtype: str | None = None) -> tuple[Diff
     return difference(got.outputs, wanted.outputs, dtype), difference(got.grads, wanted.grads, dtype)
 
 
-def finite_differences(path: str, case: Case, module: ModuleType | None = None) -> tuple[Answer, Answer]:
-    """NumPy's hand-written gradient and its central-difference estimate, both as `grads` of an Answer."""
+def finite_differences(
+    path: str, case: Case, module: ModuleType | None = None, directions: int | None = None
+) -> tuple[Answer, Answer]:
+    """NumPy's hand-written gradient and its central-difference estimate, both as `grads` of an Answer.
+
+    directions: instead of every element of a leaf, its derivatives along that many random directions of ±1, for a
+    leaf that has more elements; an error in any element shows in each of them.
+    """
     from shared.backends import numpy_backend as numpy
 
     fn = getattr(module or backends.module("numpy", path), case.function)
@@ -101,23 +107,33 @@ def finite_differences(path: str, case: Case, module: ModuleType | None = None) 
         ys = optree.tree_leaves(numpy.call(fn, tree.unflatten(leaves), case.static))
         return sum(np.sum(w * y) for w, y in zip(weights, ys, strict=True))
 
-    estimates = []
+    by_hand, grads, estimates = flatten(differentiate(along), "grads"), {}, {}
+    names = iter(by_hand)
     for i, leaf in enumerate(leaves):
-        if not backends.is_float(leaf):
-            continue
-        estimate = np.empty_like(leaf)
-        for index in np.ndindex(leaf.shape):
-            sides = []
-            step = 1e-5 * max(1.0, abs(leaf[index]))
-            for sign in (1, -1):
-                leaves[i] = leaf.copy()
-                leaves[i][index] += sign * step
-                sides.append(value())
-            estimate[index] = (sides[0] - sides[1]) / (2 * step)
-        leaves[i] = leaf
-        estimates.append(estimate)
-    by_hand = flatten(differentiate(along), "grads")
-    return Answer({}, by_hand), Answer({}, dict(zip(by_hand, estimates, strict=True)))
+        if backends.is_float(leaf):
+            name = next(names)
+            if directions is None or leaf.size <= directions:
+                grads[name], estimates[name] = by_hand[name], np.empty_like(leaf)
+                for index in np.ndindex(leaf.shape):
+                    step = np.zeros_like(leaf)
+                    step[index] = 1e-5 * max(1.0, abs(leaf[index]))
+                    estimates[name][index] = _slope(value, leaves, i, step) / np.max(step)
+            else:
+                signs = np.random.default_rng(i).choice((-1.0, 1.0), (directions, *leaf.shape))
+                step = 1e-5 * max(1.0, np.max(np.abs(leaf)))
+                grads[name] = np.array([np.sum(sign * by_hand[name]) for sign in signs])
+                estimates[name] = np.array([_slope(value, leaves, i, step * sign) / step for sign in signs])
+    return Answer({}, grads), Answer({}, estimates)
+
+
+def _slope(value: Callable, leaves: list, i: int, step: np.ndarray) -> float:
+    """Half the difference of the values a step above and a step below."""
+    leaf, sides = leaves[i], []
+    for side in (leaf + step, leaf - step):
+        leaves[i] = side
+        sides.append(value())
+    leaves[i] = leaf
+    return (sides[0] - sides[1]) / 2
 
 
 def refusal(backend: str, path: str, bad: Bad) -> str:

@@ -49,9 +49,20 @@ def test_columns_agree_with_each_other(path):
 
 @each_path
 def test_hand_written_gradient_equals_finite_differences(path):
+    """Along random directions, which see an error in any element; element by element in `triptych check`."""
+    gradients_equal_differences(path, directions=4)
+
+
+@pytest.mark.full
+@each_path
+def test_hand_written_gradient_equals_finite_differences_in_every_element(path):
+    gradients_equal_differences(path)
+
+
+def gradients_equal_differences(path, directions=None):
     for case in cases.main_cases(path):
         if case.grad:
-            by_hand, estimated = finite_differences(path, case)
+            by_hand, estimated = finite_differences(path, case, directions=directions)
             agree(difference(by_hand.grads, estimated.grads), FINITE, case.label)
 
 
@@ -109,13 +120,32 @@ def test_bad_input_is_refused(path, column):
         assert re.search(bad.says, message), f"{bad.function} says {message!r}, expected {bad.says!r}"
 
 
+def chosen_sizes(path):
+    """The smallest sizes, the largest ones, and two mixtures with odd ones."""
+    smallest, rng = cases.of(path).SMALLEST, np.random.default_rng(len(path))
+    mixtures = [{name: least + int(rng.integers(0, 5)) for name, least in smallest.items()} for _ in range(2)]
+    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, *mixtures]
+
+
+@each_path
+@pytest.mark.parametrize("which", range(4), ids=["smallest", "largest", "mixed", "mixed again"])
+def test_any_shape(path, which):
+    """Sizes 1, odd and empty ones: every column against the oracle, or, without it, NumPy against differences."""
+    right_for_sizes(path, chosen_sizes(path)[which])
+
+
+@pytest.mark.full
 @each_path
 @settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
-def test_any_shape(path, data):
-    """Sizes 1, odd and empty ones: every column against the oracle, or, without it, NumPy against differences."""
+def test_many_shapes(path, data):
     smallest = cases.of(path).SMALLEST
-    sizes = {name: data.draw(st.integers(least, least + 4), label=name) for name, least in smallest.items()}
+    right_for_sizes(
+        path, {name: data.draw(st.integers(least, least + 4), label=name) for name, least in smallest.items()}
+    )
+
+
+def right_for_sizes(path, sizes):
     for case in cases.main_cases(path, **sizes):
         answers = {column: answer(column, path, case) for column in COLUMNS}
         allowed = 10 * tolerance(case)
