@@ -69,11 +69,12 @@ class Specification(NamedTuple):
 
     @property
     def texts(self) -> dict[int, str]:
-        """Every numbered equation with its remark, in one line."""
-        found = {}
+        """Every numbered equation with its remark, in one line; lines that share a number are parted by `;`."""
+        found: dict[int, str] = {}
         for equation in self.equations:
             text = f"{equation.text}   {equation.remark}" if equation.remark else equation.text
-            found |= dict.fromkeys(equation.numbers, text.strip())
+            for number in equation.numbers:
+                found[number] = f"{found[number]}; {text.strip()}" if number in found else text.strip()
         return found
 
 

@@ -117,11 +117,25 @@ def test_wrong_names_are_one_clear_line(run):
     assert "one algorithm, or --all" in one_line(*run("check"))
 
 
-@pytest.mark.parametrize("command", ["list", "check", "mistakes", "train", "bench", "demo", "fixtures", "measured"])
+@pytest.mark.parametrize(
+    "command", ["list", "check", "mistakes", "train", "bench", "demo", "fixtures", "measured", "derive"]
+)
 def test_every_command_has_help(run, command):
     status, out, _ = run(command, "--help")
     assert status == 0
     assert "Usage" in out
+
+
+def test_a_derivation_is_read_with_its_formulas_as_they_are(run):
+    status, out, _ = run("derive", "gru")
+    assert status == 0
+    assert "    d_a_n = d_n ⊙ (1 - n²)" in out
+    assert "```" not in out
+    assert "Lemmas" in run("derive", "lemmas")[1]
+
+
+def test_what_has_no_derivation_says_why(run):
+    assert "nothing in it is differentiated by hand" in one_line(*run("derive", "beam_search"))
 
 
 def test_missing_backend_is_one_clear_line(run, monkeypatch):
