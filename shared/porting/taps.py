@@ -180,13 +180,19 @@ class _Taps(ast.NodeTransformer):
 
 
 def _user(text: str, tapped: Tapped) -> int | None:
-    """The next line of the same function that reads the name; else, any line that reads a field of that name."""
+    """The next line of the same function that reads the name; else, the first tagged line of any that does."""
     tree, tags = ast.parse(text), reading.tags(text)
     statements = [(node, function) for node, function in reading.simple_statements(tree, "")]
     home = next((function for node, function in statements if node.lineno == tapped.line), "")
-    after = (node for node, function in statements if function == home and node.lineno > tapped.line)
-    reads = lambda node: {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    fields = lambda node: {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    users = [node.lineno for node in after if tapped.name in reads(node) and TAP not in reads(node)]
-    users += [node.lineno for node, _ in statements if tapped.name in fields(node) and _tags_of(tags, node)]
-    return users[0] if users else None
+    after = [node for node, function in statements if function == home and node.lineno > tapped.line]
+    elsewhere = [node for node, function in statements if function != home and _tags_of(tags, node)]
+    hands_on = lambda node: isinstance(node, ast.Return) and not _tags_of(tags, node)
+    users = [node for node in after if _reads(node, tapped.name) and not hands_on(node)]
+    users += [node for node in elsewhere if _reads(node, tapped.name)]
+    return users[0].lineno if users else None
+
+
+def _reads(node: ast.AST, name: str) -> bool:
+    """Whether a statement reads a variable or a field of that name."""
+    names = (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    return name in {*names, *(n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute))}

@@ -133,9 +133,7 @@ def bad(draw):
     yield Bad("stacked", ((), xs, ()), "params is tuple of length 0, expected a tuple of at least one")
     yield Bad("stacked", (params, xs, states[:1]), "states is a tuple of 1, expected 2, one for each layer")
     yield Bad("stacked", (params[::-1], xs, states[::-1]), r"params\[1\].W_x has shape \(3, 5\), expected 4 rows")
-    yield Bad(
-        "stacked", (params, draw(4, 2, 7), states), r"xs has shape .* D = 3, as in params\[0\].W_x"
-    )
+    yield Bad("stacked", (params, draw(4, 2, 7), states), r"xs has shape .* D = 3, as in params\[0\].W_x")
     wrong = (params[0], lstm.weights(draw, 4, 4))
     yield Bad("stacked", (wrong, xs, states), r"params\[1\].W_x .*, expected 5 rows, as params\[0\] gives")
     yield Bad("stacked", (params, xs, states[::-1]), "state")
