@@ -18,7 +18,7 @@ Gradients:
     d_m_l = d_a_l ⊙ [m_l > 0]                                                  through (4)
     d_u_l = pooling_max_backward(d_m_l)                                        through (3)
     d_norm_l, d_z_l, d_state_l = batch_norm_backward(d_u_l, d_new_state_l)     through (2)
-    d_W_l, d_b_l, d_a_{l-1} = conv2d_backward(d_z_l)                           through (1)
+    d_conv_l, d_a_{l-1} = conv2d_backward(d_z_l)                               through (1)   of W_l, b_l and a_{l-1}
 
 Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). For every block: one of states, None if it
     has no normalization; of pools, 1 for no pooling, or one number for all. masks: those of dropout_mlp. padding: of
@@ -126,7 +126,8 @@ def cnn_train(
     _check(params, states)
     a, new_states, caches = x, [], []
     for block, state, pool in zip(params.blocks, states, _pools(pools, len(params.blocks)), strict=True):
-        z, conv_cache = conv2d(_conv(block), a, padding=padding)  # (1)
+        conv = _conv(block)
+        z, conv_cache = conv2d(conv, a, padding=padding)  # (1)
         u, new_state, norm_cache = z, state, None
         if block.norm is not None:
             (u, new_state), norm_cache = bn.batch_norm(block.norm, z, state)  # (2)
@@ -149,15 +150,14 @@ def cnn_train_backward(cache, d_outputs, *, params_only=False):
     d_dense, d_f, *_ = dense_backward(dense_cache, d_logits)  # through (6)
     d_a = d_f.reshape(caches[-1].a.shape)  # through (5)
     d_blocks, d_states = [], []
-    for i in reversed(range(len(caches))):
-        conv_cache, norm_cache, pool_cache, m, a = caches[i]
+    for i, (conv_cache, norm_cache, pool_cache, m, a) in reversed(list(enumerate(caches))):
         d_m = relu_backward(d_a, m, a)  # through (4)
         (d_u,) = pooling_max_backward(pool_cache, d_m)  # through (3)
         d_norm, d_z, d_state = None, d_u, None
         if norm_cache is not None:
             d_norm, d_z, d_state = bn.batch_norm_backward(norm_cache, (d_u, d_new_states[i]))  # through (2)
-        (d_W, d_b), d_a = conv2d_backward(conv_cache, d_z, params_only=params_only and i == 0)  # through (1)
-        d_blocks.append(CNNBlock(d_W, d_b if norm_cache is None else None, d_norm))
+        d_conv, d_a = conv2d_backward(conv_cache, d_z, params_only=params_only and i == 0)  # through (1)
+        d_blocks.append(CNNBlock(d_conv.W, d_conv.b if norm_cache is None else None, d_norm))
         d_states.append(d_state)
     return CNNParams(tuple(d_blocks[::-1]), d_dense), d_a, tuple(d_states[::-1]), None
 

@@ -18,7 +18,7 @@ Gradients:
     d_m_l = d_a_l ⊙ [m_l > 0]                                                  through (4)
     d_u_l = pooling_max_backward(d_m_l)                                        through (3)
     d_norm_l, d_z_l, d_state_l = batch_norm_backward(d_u_l, d_new_state_l)     through (2)
-    d_W_l, d_b_l, d_a_{l-1} = conv2d_backward(d_z_l)                           through (1)
+    d_conv_l, d_a_{l-1} = conv2d_backward(d_z_l)                               through (1)   of W_l, b_l and a_{l-1}
 
 Shapes: x (N, H, W, C), labels (N,) integers from 0 to K-1, logits (N, K). For every block: one of states, None if it
     has no normalization; of pools, 1 for no pooling, or one number for all. masks: those of dropout_mlp. padding: of
@@ -111,7 +111,8 @@ def cnn_train(
     _check(params, states)
     a, new_states = x, []
     for block, state, pool in zip(params.blocks, states, _pools(pools, len(params.blocks)), strict=True):
-        z = conv2d(_conv(block), a, padding=padding)  # (1)
+        conv = _conv(block)
+        z = conv2d(conv, a, padding=padding)  # (1)
         u, new_state = z, state
         if block.norm is not None:
             u, new_state = bn.batch_norm(block.norm, z, state)  # (2)
