@@ -79,7 +79,7 @@ def evaluate(run: Run, data: Task, state: State) -> tuple[dict, Outcome]:
     found = [outputs(run, last, state.params, data.xs[:, at : at + CHUNK]) for at in starts]
     predicted = np.concatenate(found)[:, 0].astype(np.float64)
     error = predicted - data.target[:, 0]
-    metrics = {"test_mse": float(np.mean(error**2)), "memoryless": float(np.mean((data.target - 1.0) ** 2))}
+    metrics = {"test_mse": float(np.mean(error**2)), "baseline_mse": float(np.mean((data.target - 1.0) ** 2))}
     metrics |= {"worst_error": float(np.max(np.abs(error))), "length": run.budget.length}
     losses = backends.to_numpy(run.backend, state.losses)
     return metrics, Outcome(predicted, losses, run.budget.steps)
