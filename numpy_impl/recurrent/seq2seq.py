@@ -12,8 +12,7 @@ Idea: All of the source is read before the first symbol is written, so the two m
 Gradients:
     d_logits = d_loss / M mask ⊙ (softmax(logits) - onehot(target))                 through (5)
     d_decoder, d_s_0, d_hs = decoder_backward(d_logits)                             through (4)
-    d_s_forward, d_s_backward = left half of d_s_0, right half of d_s_0             through (3)
-    d_encoder, d_xs = bidirectional_backward(d_hs, (d_s_forward, d_s_backward))     through (2)
+    d_encoder, d_xs = bidirectional_backward(d_hs, left and right half of d_s_0)    through (2) (3)
     d_E_k = Σ_j Σ_n [source_jn = k] d_xs_jn                                         through (1)
 
 Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 0 to K-1; their masks, True at the
@@ -126,8 +125,8 @@ def seq2seq_encode(
 def seq2seq_encode_backward(cache, d_outputs):
     params, lookup_cache, encoder_cache = cache
     d_hs, d_s_0 = d_outputs
-    d_s_forward, d_s_backward = np.split(d_s_0, 2, axis=-1)  # through (3)
-    d_encoder, d_xs, _, _ = bidirectional_backward(encoder_cache, (d_hs, (d_s_forward, d_s_backward)))  # through (2)
+    halves = tuple(np.split(d_s_0, 2, axis=-1))  # through (3), what s_0 gives the last states; they are in hs as well
+    d_encoder, d_xs, _, _ = bidirectional_backward(encoder_cache, (d_hs, halves))  # through (2) (3)
     d_E, _ = embedding_backward(lookup_cache, d_xs)  # through (1)
     return Seq2SeqParams(d_E, tuple(d_encoder), map_leaves(np.zeros_like, params.decoder)), None, None
 
