@@ -1,7 +1,7 @@
 """AdaMax: Adam with the largest gradient of the recent past in place of the root mean square.
 
-Idea: Adam's second moment is a mean of squares; the mean of p-th powers, with its p-th root, works as well, and for
-    p → ∞ it becomes a maximum. A maximum needs no bias correction, and no step of a weight is longer than η.
+Idea: Adam's second moment is a mean of squares; the mean of p-th powers, with its p-th root, works as well, and
+    becomes a maximum for p → ∞. A maximum needs no bias correction, and no step of a weight is much longer than η.
 
     m ← β₁ m + (1 - β₁) g                       (1)   first moment; g: the gradient of the loss at θ
     u ← max(β₂ u, |g| + ε)                      (2)   a maximum that is slowly forgotten
