@@ -1,10 +1,11 @@
 """Variational autoencoder (VAE): a Gaussian code, its noise an argument, and a decoder of Bernoulli pixels.
 
-Idea: an autoencoder whose code is not a point but a normal distribution, kept close to N(0, 1), so that decoding a
-    draw from N(0, 1) makes a new example. The code is drawn as mu + sigma ⊙ eps, with noise eps that depends on
-    nothing: so the gradient reaches mu and sigma, which it could not do through a random draw (reparameterisation).
+Idea: The codes of an autoencoder leave gaps, and what lies in a gap decodes to nothing sensible. Here a code is a
+    normal distribution, kept close to N(0, 1), so that a draw from N(0, 1) decodes to a new example. It is drawn as
+    mu + sigma ⊙ eps, with noise eps that depends on nothing, because a gradient reaches mu and sigma in this form,
+    but does not pass through a random draw (reparameterisation).
 
-    mu, logvar = encoder(x)                                    (1)   an MLP with 2 Z outputs; logvar is log σ²
+    mu, logvar = encoder(x)                                    (1)   an MLP with 2 Z outputs; logvar is log sigma²
     sigma = e^(½ logvar)                                       (2)
     z = mu + sigma ⊙ eps                                       (3)   eps ~ N(0, 1), so z ~ N(mu, sigma²) = q(z|x)
     a = decoder(z)                                             (4)   an MLP; logits of the pixels
@@ -98,7 +99,7 @@ def vae(
 
 @checked
 def vae_kl(mu: Float[Array, "N Z"], logvar: Float[Array, "N Z"]) -> Float[Array, "N"]:
-    excess = torch.expm1(logvar)  # σ² - 1, without a loss of digits near 0
+    excess = torch.expm1(logvar)  # sigma² - 1, without a loss of digits near 0
     kl = 0.5 * torch.sum(mu * mu + excess - logvar, dim=-1)  # (6)
     return kl
 
