@@ -1,7 +1,7 @@
 """Elementwise activation functions.
 
-Idea: without a bend between its layers a network of any depth is one affine map. An activation puts a bend into every
-    unit; which one decides how far gradients reach back through many layers.
+Idea: Without a bend between its layers a network of any depth is one affine map. An activation puts a bend into every
+    unit; the shape of the bend decides how far gradients reach back through many layers.
 
     sigmoid     y = σ(x) = 1 / (1 + e^(-x))                   (1)
     tanh        y = (e^x - e^(-x)) / (e^x + e^(-x))           (2)

@@ -1,6 +1,6 @@
 """Random initial weights whose scale keeps the variance of signals from layer to layer.
 
-Idea: weights that all start equal stay equal, so they are drawn at random. Their scale decides whether signals and
+Idea: Weights that all start equal stay equal, so they are drawn at random. Their scale decides whether signals and
     gradients die out, blow up or keep their size through many layers: a sum of n terms has n times their variance, so
     the weights' variance has to fall as 1 / n.
 

@@ -1,6 +1,6 @@
 """Losses: one number that says how wrong a network's outputs are.
 
-Idea: a loss is small where the right answer got a large output, and smooth, so that its gradient says which way to
+Idea: A loss is small where the right answer got a large output, and smooth, so that its gradient says which way to
     go. Cross-entropies take logits instead of probabilities: the logarithm undoes the exponential before either of
     them can overflow or round to zero.
 

@@ -1,8 +1,8 @@
 """Dynamic routing between capsules: each sends its vector to where the others agree with what it predicts.
 
 Idea: A capsule is a vector: its length says whether an entity is present, its direction what it looks like. Max
-    pooling passes on what is strongest and forgets where it was; routing sends a part to that whole of which most
-    parts make the same prediction.
+    pooling passes on what is strongest and forgets where it was; routing sends each part to the whole on which the
+    predictions of most parts agree.
 
     squared = Σ_d s²                                       (1)   squash(s), over the D numbers of a capsule
     scale = squared / (1 + squared) / √(squared + ε)       (2)

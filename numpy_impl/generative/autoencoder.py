@@ -1,6 +1,6 @@
 """Autoencoder: a network that learns to give its input back through a narrow layer, the code.
 
-Idea: a network that is asked for its own input learns nothing if it can pass it on unchanged. The narrow layer in the
+Idea: A network that is asked for its own input learns nothing if it can pass it on unchanged. The narrow layer in the
     middle prevents that: what goes through it has to be the few numbers from which the rest can be told.
 
     code = encoder(x)                                          (1)   an MLP of L layers; no activation on the code

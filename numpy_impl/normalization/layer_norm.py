@@ -1,8 +1,8 @@
 """Layer normalization: every example gets mean 0 and variance 1 over its own features.
 
-Idea: As batch normalization, it keeps the inputs of a layer in one range while the layers below learn. But an example
-    is compared with itself and not with its batch, so that it works for one example at a time, for sequences of any
-    length, and in the same way in training and evaluation.
+Idea: Like batch normalization, it keeps the inputs of a layer in one range while the layers below learn. But an
+    example is compared with itself and not with its batch, so that it works for one example at a time, for sequences
+    of any length, and in the same way in training and evaluation.
 
     mean = 1/C Σ_c x                                       (1)   over the last axis, C features
     var = 1/C Σ_c (x - mean)²                              (2)

@@ -1,6 +1,6 @@
 """A multilayer perceptron (MLP) with dropout.
 
-Idea: a wide network can learn its training examples by heart. With dropout before every layer, each example is seen
+Idea: A wide network can learn its training examples by heart. With dropout before every layer, each example is seen
     by another thinned network in every step, and what is learned has to work in most of them.
 
     a_0 = dropout(x)                                       (1)   with a p of its own, p_input

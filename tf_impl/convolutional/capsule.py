@@ -1,7 +1,7 @@
 """Capsule network (CapsNet): a vector's length says whether an entity is present, its direction what it looks like.
 
-Idea: A convolutional network that pools gives up where things are; capsules keep it, as the direction of a vector.
-    A decoder must draw the image again from the one vector of the right class, so that the direction cannot be empty.
+Idea: A convolutional network with pooling forgets where things are; capsules keep it, as the direction of a vector. A
+    decoder must draw the image again from the one vector of the right class, so the direction must mean something.
 
     a_0 = x,  z_l = conv2d(a_{l-1})                         (1)   once for every layer of convs
     a_l = relu(z_l)                                         (2)

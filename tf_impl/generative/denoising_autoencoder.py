@@ -1,6 +1,6 @@
 """Denoising autoencoder: from a corrupted example, reconstruct the clean one.
 
-Idea: an autoencoder with a wide code may learn to copy its input. If the input is damaged and the clean one is asked
+Idea: An autoencoder with a wide code may learn to copy its input. If the input is damaged and the clean one is asked
     for, copying is no longer enough: the network has to know what examples look like to fill in what is missing.
 
     mask = 1 where u < 1 - rate, else 0                        (1)   u ~ U[0, 1): a pixel is lost at this rate

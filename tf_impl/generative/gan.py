@@ -1,6 +1,6 @@
 """Generative adversarial network (GAN): a generator makes examples from noise, a discriminator tells them from real.
 
-Idea: instead of a formula for how wrong an example looks, a second network learns to tell generated examples from
+Idea: Instead of a formula for how wrong an example looks, a second network learns to tell generated examples from
     real ones. The generator never sees a real one: all that it learns comes back through the discriminator, as the
     gradient that says how its examples would look more real.
 

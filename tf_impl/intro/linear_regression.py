@@ -1,8 +1,8 @@
 """Linear regression: a hyperplane through data, by least squares.
 
-Idea: of all hyperplanes, take the one whose squared errors are smallest; squares make the best one unique and easy to
-    find. Gradient descent gets there step by step, as for any network; here alone there is also a way to get there at
-    once, by which the steps can be checked.
+Idea: Of all hyperplanes, take the one whose squared errors are smallest; squares make the best one unique and easy to
+    find. Gradient descent gets there step by step, as for any network; here alone a closed form gives the same answer
+    at once, and the steps can be checked against it.
 
     prediction = X w + b                                  (1)
     loss = mean of (prediction - y)²                      (2)   minimised by gradient descent, or at once by

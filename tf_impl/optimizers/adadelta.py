@@ -1,7 +1,7 @@
 """AdaDelta: steps in the units of the weights, from running averages of squared gradients and of squared steps.
 
-Idea: A gradient divided by its own root mean square has no units, so RMSProp needs a learning rate to make a step in
-    weights of it. AdaDelta takes the root mean square of its recent steps instead, which has the right units.
+Idea: A gradient divided by its own root mean square has no units, so RMSProp needs a learning rate to turn it into a
+    step. AdaDelta multiplies it by the root mean square of recent steps instead, which has the units of the weights.
 
     v ← ρ v + (1 - ρ) g²                        (1)   g: the gradient of the loss at θ
     Δ = √(u + ε) / √(v + ε) g                   (2)   u: of the steps before this one

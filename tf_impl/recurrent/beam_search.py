@@ -1,7 +1,8 @@
 """Decoding with a sequence-to-sequence model: greedily, and by beam search.
 
-Idea: A model gives every next symbol a probability, and there are too many sequences to try them all. Greedy
-    decoding keeps the likeliest symbol at each step; a beam keeps several beginnings, as the best may turn out badly.
+Idea: A model gives every next symbol a probability, and there are too many sequences to try them all. Greedy decoding
+    keeps the likeliest symbol at each step; a beam keeps several beginnings, since the one that looks best at first
+    may end badly.
 
     y_t       = argmax_k p(k | y_1 ... y_{t-1})         (1)   greedy: the likeliest symbol, then the next
     log_p_bk  = log_p_b + log p(k | b)                  (2)   every hypothesis b with every next symbol k;

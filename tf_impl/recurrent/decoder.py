@@ -1,7 +1,7 @@
 """Decoder: writes a sequence one symbol at a time, from what an encoder has read.
 
-Idea: A sequence is likely if each of its symbols is likely after those before it. So a recurrent network gets the
-    last symbol, keeps the others in its state, looks at what the encoder has read, and scores every next symbol.
+Idea: A sequence is likely if each symbol is likely after those before it. So a recurrent network reads the last
+    symbol, keeps the earlier ones in its state, looks at what the encoder has read, and scores every next symbol.
 
     xs_t     = row inputs_t of E                        (1)   the symbol before, embedded
     keys     = hs W_k                                   (2)   with attention, once for all steps

@@ -1,6 +1,6 @@
 """DropConnect: in every training step, a random part of the weights is switched off.
 
-Idea: dropout leaves a unit out altogether; here each of its connections may be missing by itself, which gives many
+Idea: Dropout leaves a unit out altogether; here each of its connections may be missing by itself, which gives many
     more thinned networks to average over. Their average is not the network of mean weights, since the activation
     bends, so evaluation draws the sums that the units get from a Gaussian of the right mean and variance.
 

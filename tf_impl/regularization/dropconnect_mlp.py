@@ -1,6 +1,6 @@
 """A network with DropConnect: features, a layer whose weights are dropped, classes.
 
-Idea: a wide layer in the middle of a network is where it learns its examples by heart. DropConnect there lets every
+Idea: A wide layer in the middle of a network is where it learns its examples by heart. DropConnect there lets every
     example see a random part of the weights; evaluation averages over all of them.
 
     z = x W_g + b_g                                        (1)

@@ -1,6 +1,6 @@
 """Dropout: in every training step, a random part of the units is switched off.
 
-Idea: units that can rely on each other learn the training examples by heart together. If any of them may be missing,
+Idea: Units that can rely on each other learn the training examples by heart together. If any of them may be missing,
     each has to be of use by itself; it is as if very many thinned networks, which share their weights, were trained
     at once and averaged.
 

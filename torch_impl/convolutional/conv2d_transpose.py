@@ -1,8 +1,8 @@
 """Transposed convolution: the adjoint of a convolution, from the shape of its outputs to that of its inputs.
 
-Idea: A convolution with a stride makes images smaller; a decoder needs a map that makes them larger again and learns
-    how. This one takes the convolution's connections the other way: every pixel of x adds a weighted copy of the
-    kernel to the receptive field that a convolution would have read it from.
+Idea: A convolution with a stride makes images smaller; a decoder needs a map that makes them larger and learns how.
+    This one follows the connections of a convolution backwards: where a convolution would read a receptive field to
+    make one pixel, it takes the pixel, and adds the kernel times this pixel to the receptive field.
 
     extent = d (k - 1) + 1                                         (1)   receptive field of k elements, d apart
     size = (n - 1) s + extent - before - after                     (2)   n s if "same"; or as the caller says

@@ -1,8 +1,8 @@
 """Logistic regression: the probability of one of two classes.
 
-Idea: a weighted sum of the features can be any number; the sigmoid makes a probability of it. The logarithmic loss
-    then grows without bound for a confident error and hardly at all for a confident hit, which the squared error of a
-    line through 0 and 1 does not: that punishes hits for being too clear.
+Idea: A weighted sum of the features can be any number; the sigmoid makes a probability of it. The logarithmic loss
+    then hardly counts a confident hit and counts a confident error without bound. The squared error of a straight
+    line would punish hits too, for lying far on the right side.
 
     logits = X w + b                                      (1)   p(y = 1 | x) = σ(logits)
     loss = mean of softplus(logits) - y ⊙ logits          (2)   = mean of -y log p - (1 - y) log(1 - p)

@@ -1,6 +1,6 @@
 """Softmax regression (multinomial logistic regression): the probabilities of K classes.
 
-Idea: every class scores an example by a weighted sum of its features, and the softmax makes probabilities of the
+Idea: Every class scores an example by a weighted sum of its features, and the softmax makes probabilities of the
     scores. Fitting a line to the class numbers instead would say that class 2 lies between 1 and 3.
 
     logits = X W + b                                      (1)   p(k | x) = softmax(logits)_k

@@ -1,7 +1,8 @@
 """RMSProp: the gradient divided by a running root mean square of itself; centered, by its standard deviation.
 
 Idea: The signs of gradients are more reliable than their sizes. Divided by its own recent root mean square, a
-    gradient becomes a step of about length η, and unlike AdaGrad's the average forgets, so that steps do not die out.
+    gradient becomes a step of about length η; and since this mean forgets old gradients, as the sum in AdaGrad does
+    not, the steps do not die out.
 
     v ← ρ v + (1 - ρ) g²           (1)   g: the gradient of the loss at θ
     s = √v                         (2)   root mean square, unless centered

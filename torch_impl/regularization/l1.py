@@ -1,6 +1,6 @@
 """L1 penalty (lasso): the sum of the absolute values of all weights, which drives many of them to zero.
 
-Idea: a penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
+Idea: A penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
     one pulls with the same force however small a weight is, so that weights of little use end at exactly zero.
 
     norm = Σ |w_i|                 (1)   over every element of every weight

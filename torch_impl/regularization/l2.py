@@ -1,6 +1,6 @@
 """L2 penalty (ridge, weight decay): half the squared length of all weights.
 
-Idea: a penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
+Idea: A penalty makes the loss prefer small weights, so that a model with many of them does not follow the noise. This
     one pulls each weight back in proportion to its size: all shrink, the large ones most.
 
     square = Σ w_i²                (1)   ‖w‖², over every element of every weight
