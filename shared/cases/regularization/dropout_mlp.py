@@ -69,9 +69,9 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("a, drop = dropout(h, mask, p=p)  # (4)", "a, drop = dropout(h, mask, p=p_input)  # (4)",
+    Mutant("a, drop_cache = dropout(h, mask, p=p)", "a, drop_cache = dropout(h, mask, p=p_input)",
            "The hidden units dropped as rarely as the inputs."),
-    Mutant("a, drop = dropout(h, mask, p=p)  # (4)",
+    Mutant("a, drop_cache = dropout(h, mask, p=p)  # (4)",
            "a, drop = dropout(h, np.broadcast_to(mask[:1], h.shape), p=p)  # (4)",
            "One mask for the whole batch: every example switches off the same units."),
     Mutant("a, drop = dropout(x, masks[0], p=p_input)  # (1)", "a, drop = dropout(x, masks[0], p=0.0)  # (1)",
