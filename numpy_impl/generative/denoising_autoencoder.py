@@ -104,8 +104,9 @@ def denoising_autoencoder_masking_loss(
 
 def denoising_autoencoder_masking_loss_backward(cache, d_error, *, params_only=False):
     loss_cache, mask = cache
-    back = denoising_autoencoder_loss_backward(loss_cache, d_error, params_only=params_only)  # through (4) (5)
-    d_params, d_x, d_corrupted = back
+    d_params, d_x, d_corrupted = denoising_autoencoder_loss_backward(  # through (4) (5)
+        loss_cache, d_error, params_only=params_only
+    )
     if params_only:
         return d_params, None, None
     d_x = d_x + mask * d_corrupted  # through (2) (5)
@@ -129,8 +130,9 @@ def denoising_autoencoder_gaussian_loss(
 
 def denoising_autoencoder_gaussian_loss_backward(cache, d_error, *, params_only=False):
     loss_cache, sigma = cache
-    back = denoising_autoencoder_loss_backward(loss_cache, d_error, params_only=params_only)  # through (4) (5)
-    d_params, d_x, d_corrupted = back
+    d_params, d_x, d_corrupted = denoising_autoencoder_loss_backward(  # through (4) (5)
+        loss_cache, d_error, params_only=params_only
+    )
     if params_only:
         return d_params, None, None
     d_x = d_x + d_corrupted  # through (3) (5)

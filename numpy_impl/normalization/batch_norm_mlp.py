@@ -121,7 +121,8 @@ def batch_norm_mlp(
         z = a @ layer.W  # (1)
         (y, new_state), norm_cache = batch_norm(layer.norm, z, state, momentum=momentum, eps=eps)  # (2)
         new_states.append(new_state)
-        a_in, a = a, sigmoid(y)  # (3)
+        a_in = a
+        a = sigmoid(y)  # (3)
         caches.append(BatchNormLayerCache(layer.W, a_in, norm_cache, y, a))
     logits = a @ params.output.W + params.output.b  # (4)
     return (logits, tuple(new_states)), BatchNormMLPCache(caches, params.output.W, a)

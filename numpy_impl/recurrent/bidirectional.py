@@ -53,8 +53,8 @@ class BidirectionalParams(NamedTuple):
 
 class BidirectionalCache(NamedTuple):
     width: int  # H of the forward cell
-    there: StackedCache
-    turned: StackedCache
+    forward_cache: StackedCache
+    turned_cache: StackedCache
 
 
 def bidirectional_zero_state(params: BidirectionalParams, n: int) -> tuple[State, ...]:
@@ -70,19 +70,19 @@ def bidirectional(
 ) -> tuple[Float[Array, "T N 2*H"], tuple[State, ...]]:
     if len(states) != 2:
         raise ValueError(f"bidirectional: states is a tuple of {len(states)}, expected 2, forward and backward")
-    (hs, (last,)), there = stacked((params.forward,), xs, states[:1], mask)  # (1)
+    (hs, (last,)), forward_cache = stacked((params.forward,), xs, states[:1], mask)  # (1)
     xs_turned, mask_turned = xs[::-1], None if mask is None else mask[::-1]  # (2)
-    (hs_turned, (last_turned,)), turned = stacked((params.backward,), xs_turned, states[1:], mask_turned)  # (3)
+    (hs_turned, (last_turned,)), turned_cache = stacked((params.backward,), xs_turned, states[1:], mask_turned)  # (3)
     ys = np.concatenate([hs, hs_turned[::-1]], axis=-1)  # (4)
-    return (ys, (last, last_turned)), BidirectionalCache(hs.shape[-1], there, turned)
+    return (ys, (last, last_turned)), BidirectionalCache(hs.shape[-1], forward_cache, turned_cache)
 
 
 def bidirectional_backward(cache, d_outputs):
-    H, there, turned = cache
+    H, forward_cache, turned_cache = cache
     d_ys, (d_last, d_last_turned) = d_outputs
     d_hs, d_hs_turned = d_ys[..., :H], d_ys[::-1, :, H:]  # through (4)
     d_outputs_turned = d_hs_turned, (d_last_turned,)
-    (d_backward,), d_xs_turned, to_second, *_ = stacked_backward(turned, d_outputs_turned)  # through (3)
-    (d_forward,), from_forward, to_first, *_ = stacked_backward(there, (d_hs, (d_last,)))  # through (1)
+    (d_backward,), d_xs_turned, to_second, *_ = stacked_backward(turned_cache, d_outputs_turned)  # through (3)
+    (d_forward,), from_forward, to_first, *_ = stacked_backward(forward_cache, (d_hs, (d_last,)))  # through (1)
     d_xs = from_forward + d_xs_turned[::-1]  # through (1) (2)
     return BidirectionalParams(d_forward, d_backward), d_xs, (*to_first, *to_second), None  # through (1) (3)

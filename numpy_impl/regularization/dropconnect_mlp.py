@@ -81,7 +81,7 @@ class DropConnectMLPCache(NamedTuple):
     v: Float[Array, "N F"]
     u: Float[Array, "N H"]
     h: Float[Array, "N H"]
-    dropped: NamedTuple  # of dropconnect
+    drop_cache: NamedTuple  # of dropconnect
 
 
 def dropconnect_mlp_init(
@@ -104,18 +104,18 @@ def dropconnect_mlp(
 ) -> Float[Array, "N K"]:
     z = x @ params.W_g + params.b_g  # (1)
     v = relu(z)  # (2)
-    u, dropped = dropconnect(DropConnectParams(params.W, params.b), v, masks, p=p, inverted=inverted)  # (3)
+    u, drop_cache = dropconnect(DropConnectParams(params.W, params.b), v, masks, p=p, inverted=inverted)  # (3)
     h = relu(u)  # (4)
     logits = h @ params.W_o + params.b_o  # (6)
-    return logits, DropConnectMLPCache(params, x, z, v, u, h, dropped)
+    return logits, DropConnectMLPCache(params, x, z, v, u, h, drop_cache)
 
 
 def dropconnect_mlp_backward(cache, d_logits, *, params_only=False):
-    params, x, z, v, u, h, dropped = cache
+    params, x, z, v, u, h, drop_cache = cache
     d_W_o, d_b_o = h.T @ d_logits, np.sum(d_logits, axis=0)  # through (6)
     d_h = d_logits @ params.W_o.T  # through (6)
     d_u = relu_backward(d_h, u, h)  # through (4)
-    (d_W, d_b), d_v, _ = dropconnect_backward(dropped, d_u)  # through (3)
+    (d_W, d_b), d_v, _ = dropconnect_backward(drop_cache, d_u)  # through (3)
     d_z = relu_backward(d_v, z, v)  # through (2)
     d_W_g, d_b_g = x.T @ d_z, np.sum(d_z, axis=0)  # through (1)
     d_x = None if params_only else d_z @ params.W_g.T  # through (1)

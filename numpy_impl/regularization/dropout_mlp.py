@@ -75,16 +75,16 @@ def dropout_mlp(
     p: Rate = 0.5,
 ) -> Float[Array, "N K"]:
     _check(x.shape, params, masks)
-    a, drop = dropout(x, masks[0], p=p_input)  # (1)
-    inputs, zs, hs, drops = [a], [], [], [drop]
+    a, drop_cache = dropout(x, masks[0], p=p_input)  # (1)
+    inputs, zs, hs, drops = [a], [], [], [drop_cache]
     for layer, mask in zip(params[:-1], masks[1:], strict=True):
         z = inputs[-1] @ layer.W + layer.b  # (2)
         h = relu(z)  # (3)
-        a, drop = dropout(h, mask, p=p)  # (4)
+        a, drop_cache = dropout(h, mask, p=p)  # (4)
         inputs.append(a)
         zs.append(z)
         hs.append(h)
-        drops.append(drop)
+        drops.append(drop_cache)
     logits = inputs[-1] @ params[-1].W + params[-1].b  # (5)
     return logits, DropoutMLPCache(params, inputs, zs, hs, drops)
 
@@ -93,9 +93,9 @@ def dropout_mlp_backward(cache, d_logits, *, params_only=False):
     params, inputs, zs, hs, drops = cache
     d_params = [MLPLayer(W=inputs[-1].T @ d_logits, b=np.sum(d_logits, axis=0))]  # through (5)
     d_z = d_logits
-    for layer, a_in, z, h, drop in reversed(list(zip(params[1:], inputs[:-1], zs, hs, drops[1:], strict=True))):
+    for layer, a_in, z, h, drop_cache in reversed(list(zip(params[1:], inputs[:-1], zs, hs, drops[1:], strict=True))):
         d_a = d_z @ layer.W.T  # through (2) (5)
-        d_h, _ = dropout_backward(drop, d_a)  # through (4)
+        d_h, _ = dropout_backward(drop_cache, d_a)  # through (4)
         d_z = relu_backward(d_h, z, h)  # through (3)
         d_params.append(MLPLayer(W=a_in.T @ d_z, b=np.sum(d_z, axis=0)))  # through (2)
     d_params, d_masks = tuple(reversed(d_params)), (None,) * len(params)

@@ -12,6 +12,7 @@ from shared.benchmarks._benchmark import (
     Benchmark,
     compiled,
     keeping,
+    optimizer_of,
     size,
     tensors,
 )

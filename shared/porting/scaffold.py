@@ -6,6 +6,7 @@ no library but its own.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 
 from shared import catalogue
@@ -60,8 +61,18 @@ def _header(library: str, text: str) -> list[str]:
 
 def _column(path: str) -> tuple[str, ast.Module, tracing.Source]:
     file = catalogue.source("torch", path)
-    text = file.read_text(encoding="utf-8")
+    text = _without_aliases(file.read_text(encoding="utf-8"))
     return text, ast.parse(text), tracing.read(str(file), text)
+
+
+def _without_aliases(text: str) -> str:
+    """`bn.BatchNormParams` of `from torch_impl.normalization import batch_norm as bn` under its own name."""
+    for package, module, alias in re.findall(r"^from (torch_impl[\w.]*) import (\w+) as (\w+)$", text, re.M):
+        used = re.compile(rf"\b{alias}\.(\w+)")
+        names = ", ".join(sorted(set(used.findall(text))))
+        text = text.replace(f"from {package} import {module} as {alias}", f"from {package}.{module} import {names}")
+        text = used.sub(r"\1", text)
+    return text
 
 
 def _how_to(path: str, tree: ast.Module) -> str:

@@ -176,10 +176,10 @@ def test_results_are_taken_up_and_stay(run, monkeypatch, tmp_path):
         (folder / "result.json").write_text(text)
         status, out, _ = run("results", str(tmp_path))
         assert status == 0
-        assert "1 runs taken up, 1 rows" in out
+        assert "1 runs added, 1 rows" in out
     not_the_budget = record | {"seed": 4, "steps": 1, "metrics": {}}
     (folder / "result.json").write_text(json.dumps(not_the_budget))
-    assert "0 runs taken up, 1 rows" in run("results", str(tmp_path))[1]
+    assert "0 runs added, 1 rows" in run("results", str(tmp_path))[1]
     row = "`intro/mlp`", "quick", "tf", "3", f"{record['steps']:,}", "2.5 min", "accuracy 98.01 %, test loss 0.125"
     assert results.recorded() == [row]
     assert (tmp_path / "RESULTS.md").read_text().endswith(f"{results.END}\nafter\n")

@@ -50,6 +50,8 @@ MUTANTS = [
     Mutant("h = np.where(T, v, 0)", "h = v",
            "All capsules decoded: the others tell the decoder what the label's own should."),
     Mutant("y = sigmoid(logits)", "y = logits", "Logits taken for pixels."),
+    Mutant("labels[:, None] == np.arange(v.shape[1])", "labels[:, None] != np.arange(v.shape[1])",
+           "The mask the wrong way round: every capsule but the label's is decoded."),
     Mutant("np.where(cache.T, d_h.reshape(cache.shape), 0)", "d_h.reshape(cache.shape)",
            "The mask left out on the way back: capsules that were set to 0 get a gradient."),
     Mutant("d_logits = sigmoid_backward(d_y, cache.logits, cache.y)", "d_logits = d_y",

@@ -1,4 +1,4 @@
-"""What the oracles of this chapter share: a stack of torch's own layers."""
+"""What the cases of this chapter share: stacks of layers in torch and Keras, weights for them, random bits."""
 
 from itertools import pairwise
 
@@ -15,6 +15,15 @@ def torch_mlp(layers, x, activation):
     return F.linear(x, layers[-1].W.T, layers[-1].b)
 
 
+def keras_mlp(layers, x):
+    """With sigmoids."""
+    import keras
+
+    for layer in layers[:-1]:
+        x = keras.ops.sigmoid(x @ layer.W + layer.b)
+    return x @ layers[-1].W + layers[-1].b
+
+
 def he_layers(generator, sizes):
     import numpy as np
 
@@ -25,3 +34,7 @@ def he_layers(generator, sizes):
 
 def layers(draw, *sizes, scale=1.0):
     return tuple(MLPLayer(W=scale * draw(a, b), b=scale * draw(b)) for a, b in pairwise(sizes))
+
+
+def bits(draw, *shape):
+    return 1.0 * (draw.uniform(*shape) < 0.5)

@@ -8,7 +8,9 @@ import numpy as np
 from numpy_impl.generative.ais import AISEstimate, AISState
 from numpy_impl.generative.rbm import RBMParams
 from shared.cases import Bad, Case, Mutant
-from shared.cases.generative.rbm import bits, sample, sigmoid, weights
+from shared.cases.generative._layers import bits
+from shared.cases.generative._rbm_chains import sample, sigmoid
+from shared.cases.generative.rbm import weights
 from shared.differences import RUN
 
 SMALLEST = {"M": 1, "D": 1, "H": 1, "K": 1}

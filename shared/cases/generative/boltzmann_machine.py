@@ -7,6 +7,7 @@ from numpy_impl.generative.boltzmann_machine import BoltzmannMachineParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative._enumeration import states
+from shared.cases.generative._layers import bits
 
 SMALLEST = {"N": 1, "M": 1, "V": 1, "H": 0, "R": 1}
 
@@ -86,10 +87,6 @@ def initial(rng, n_units, dtype):
 def weights(draw, n):
     """Numbers on the diagonal and below it as well, which must not be read."""
     return BoltzmannMachineParams(W=draw(n, n), b=draw(n))
-
-
-def bits(draw, *shape):
-    return 1.0 * (draw.uniform(*shape) < 0.5)
 
 
 def cases(draw, N=4, M=3, V=3, H=2, R=3):

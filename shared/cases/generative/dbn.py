@@ -10,8 +10,10 @@ from numpy_impl.generative.rbm import RBMParams
 from numpy_impl.intro.mlp import MLPLayer
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
+from shared.cases.generative._layers import bits
+from shared.cases.generative._rbm_chains import cd, given_h, given_v, sample
 from shared.cases.generative._sklearn_rbm import to_sklearn
-from shared.cases.generative.rbm import bits, cd, given_h, given_v, sample, weights
+from shared.cases.generative.rbm import weights
 
 SMALLEST = {"N": 1, "D": 1, "H": 1, "K": 1, "k": 1}
 

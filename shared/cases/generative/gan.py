@@ -1,155 +1,26 @@
 """Oracle: torch.nn.functional's layers and binary cross-entropy with labels; Keras's as a second opinion."""
 
-import inspect
-import sys
-from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
-import optree
 
 from numpy_impl.generative.gan import GANParams
-from numpy_impl.intro.mlp import MLPLayer
-from shared.backends import Seed, libraries
+from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
-from shared.cases.generative._layers import he_layers, layers, torch_mlp
+from shared.cases.generative._gan_game import alternating, torch_alternating
+from shared.cases.generative._gan_oracles import (
+    far_out,
+    initial,
+    keras_discriminator_loss,
+    torch_discriminate,
+    torch_discriminator_loss,
+    torch_generate,
+    torch_generator_loss,
+)
+from shared.cases.generative._layers import layers
 from shared.differences import RUN
 
 SMALLEST = {"N": 1, "M": 1, "D": 1, "H": 1, "Z": 1}
-
-
-def torch_generate(generator, z, activation="leaky_relu", output="sigmoid"):
-    import torch
-
-    made = torch_mlp(generator, z, activation)
-    return torch.sigmoid(made) if output == "sigmoid" else made
-
-
-def torch_discriminate(discriminator, x, activation="leaky_relu"):
-    return torch_mlp(discriminator, x, activation).squeeze(1)
-
-
-def cross_entropy(logits, label):
-    """Of the whole batch against one label."""
-    import torch
-    import torch.nn.functional as F
-
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
-
-
-def far_out(logits, label):
-    """The same; binary_cross_entropy_with_logits loses digits of what is far smaller than the logit."""
-    import torch.nn.functional as F
-
-    return -F.logsigmoid(logits if label else -logits).mean()
-
-
-def torch_discriminator_loss(discriminator, x, x_hat, activation="leaky_relu", cost=cross_entropy):
-    real, made = (
-        torch_discriminate(discriminator, x, activation),
-        torch_discriminate(discriminator, x_hat, activation),
-    )
-    return cost(real, 1.0) + cost(made, 0.0)
-
-
-def torch_generator_loss(
-    generator,
-    discriminator,
-    z,
-    activation="leaky_relu",
-    output="sigmoid",
-    loss="non_saturating",
-    cost=cross_entropy,
-):
-    s = torch_discriminate(discriminator, torch_generate(generator, z, activation, output), activation)
-    return cost(s, 1.0) if loss == "non_saturating" else -cost(s, 0.0)
-
-
-def value_and_grad(module, function, *args):
-    """A loss of the module and its gradient by the first argument: by its own backward, else by its library's."""
-    if hasattr(module, f"{function}_backward"):
-        loss, cache = getattr(module, function)(*args)
-        return loss, getattr(module, f"{function}_backward")(cache, np.ones_like(loss))[0]
-    library = libraries.of(module, inspect.getsource(module))
-    loss, grads = library.vjp(getattr(module, function), args, {}, lambda loss: 0 * loss + 1)
-    return loss, grads[0]
-
-
-def alternating(gan, generator, discriminator, xs, zs, fresh, lr):
-    """Rounds of the game by plain gradient descent: both costs and both nets after every round. A round first trains
-    the discriminator with x_hat of `zs`, then the generator with `fresh` noise and the new discriminator."""
-    follow = lambda net, grads: optree.tree_map(lambda p, g: p - lr * g, net, grads)
-    rounds = []
-    with sys.modules["torch"].enable_grad() if "torch" in sys.modules else nullcontext():
-        for x, z, again in zip(xs, zs, fresh, strict=True):
-            x_hat = gan.gan_generate(generator, z)
-            if hasattr(gan, "gan_generate_backward"):
-                x_hat, _ = x_hat
-            d_cost, grads = value_and_grad(gan, "gan_discriminator_loss", discriminator, x, x_hat)
-            discriminator = follow(discriminator, grads)
-            g_cost, grads = value_and_grad(gan, "gan_generator_loss", generator, discriminator, again)
-            generator = follow(generator, grads)
-            rounds.append((d_cost, g_cost, generator, discriminator))
-    return rounds
-
-
-def torch_alternating(generator, discriminator, xs, zs, fresh, lr):
-    """As written everywhere: two modules, two optimizers, BCEWithLogitsLoss, and detach()."""
-    import torch
-    from torch import nn
-
-    def built(layers, *last):
-        modules = [m for W, b in layers for m in (nn.Linear(*W.shape, dtype=torch.float64), nn.LeakyReLU(0.01))]
-        net = nn.Sequential(*modules[:-1], *last)
-        with torch.no_grad():
-            for p, value in zip(net.parameters(), optree.tree_leaves(layers), strict=True):
-                p.copy_(torch.tensor(value.T))
-        return net
-
-    def weights(net):
-        leaves = [p.detach().numpy().T.copy() for p in net.parameters()]
-        return tuple(MLPLayer(W, b) for W, b in zip(leaves[::2], leaves[1::2], strict=True))
-
-    G, D, bce, rounds = built(generator, nn.Sigmoid()), built(discriminator), nn.BCEWithLogitsLoss(), []
-    of_G, of_D = (torch.optim.SGD(net.parameters(), lr=lr) for net in (G, D))
-    for x, z, again in zip(*(map(torch.tensor, stack) for stack in (xs, zs, fresh)), strict=True):
-        of_D.zero_grad()
-        real, made = D(x), D(G(z).detach())
-        d_loss = bce(real, torch.ones_like(real)) + bce(made, torch.zeros_like(made))
-        d_loss.backward()
-        of_D.step()
-        of_G.zero_grad()
-        made = D(G(again))
-        g_loss = bce(made, torch.ones_like(made))
-        g_loss.backward()
-        of_G.step()
-        rounds.append((d_loss.detach(), g_loss.detach(), weights(G), weights(D)))
-    return rounds
-
-
-def keras_cross_entropy(logits, label):
-    import keras
-
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, dtype="float64")
-    return loss(np.full((len(logits), 1), label), logits)
-
-
-def keras_stack(params, x):
-    import keras
-
-    for layer in params[:-1]:
-        x = keras.ops.sigmoid(x @ layer.W + layer.b)
-    return x @ params[-1].W + params[-1].b
-
-
-def keras_discriminator_loss(discriminator, x, x_hat, activation):
-    real, made = keras_stack(discriminator, x), keras_stack(discriminator, x_hat)
-    return (keras_cross_entropy(real, 1.0) + keras_cross_entropy(made, 0.0)).numpy()
-
-
-def initial(rng, generator_sizes, discriminator_sizes, dtype):
-    generator = np.random.default_rng(rng.seed)
-    return GANParams(he_layers(generator, generator_sizes), he_layers(generator, discriminator_sizes))
 
 
 def networks(draw, D, H, Z, scale=1.0):

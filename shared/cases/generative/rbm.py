@@ -7,170 +7,25 @@ from numpy_impl.generative.rbm import RBMParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.generative import _enumeration as exact
-from shared.cases.generative._sklearn_rbm import from_sklearn, to_sklearn
+from shared.cases.generative._layers import bits
+from shared.cases.generative._rbm_chains import cd, gibbs, pcd, sample, sklearn_gibbs, sklearn_pcd
+from shared.cases.generative._rbm_oracles import (
+    energy,
+    hidden,
+    initial,
+    pseudo_likelihood,
+    sklearn_free_energy,
+    sklearn_hidden,
+    sklearn_pseudo_likelihood,
+    visible,
+    visible_bias,
+)
 
 SMALLEST = {"N": 1, "M": 1, "D": 1, "H": 1, "k": 1}
 
 
-class Given:
-    """Takes the place of a random stream: `uniform` gives the arrays in their order."""
-
-    def __init__(self, *arrays):
-        self.arrays = list(arrays)
-
-    def uniform(self, size):
-        assert self.arrays[0].shape == size
-        return self.arrays.pop(0)
-
-
-# --- energies and probabilities -------------------------------------------------------------------------------
-
-
-def energy(params, v, h):
-    import torch
-
-    weights = params.b_v, params.b_h, params.W
-    terms = zip(("ni,i->n", "nj,j->n", "ni,nj,ij->n"), ((v,), (h,), (v, h)), weights, strict=True)
-    return -sum(torch.einsum(form, *units, weight) for form, units, weight in terms)
-
-
-def sklearn_free_energy(params, v):
-    return to_sklearn(params)._free_energy(v)
-
-
-def hidden(params, v):
-    """p(h_j = 1 | v) from the energies of all h."""
-    import torch
-
-    h = exact.states(len(params.b_h), v)
-    params = params._replace(b_v=0 * params.b_v)  # it cancels
-    return torch.softmax(-exact.rbm_energies(params, v, h), 1) @ h
-
-
-def visible(params, h):
-    import torch
-
-    v = exact.states(len(params.b_v), h)
-    params = params._replace(b_h=0 * params.b_h)
-    return torch.softmax(-exact.rbm_energies(params, v, h), 0).T @ v
-
-
-def sklearn_hidden(params, v):
-    return to_sklearn(params)._mean_hiddens(v)
-
-
-def pseudo_likelihood(params, v, flip):
-    import torch
-
-    keep = torch.ones_like(v).scatter(1, flip[:, None], 0)
-    both = torch.stack([v, keep * v + (1 - keep) * (1 - v)])
-    energies = torch.stack([exact.rbm_free_energy(params, x) for x in both])
-    return v.shape[1] * torch.log_softmax(-energies, 0)[0]
-
-
-def sklearn_pseudo_likelihood(params, v, flip):
-    """Of a whole (0 or 1) v; `flip` for its random numbers."""
-    from unittest.mock import patch
-
-    model, stream = to_sklearn(params), type("Stream", (), {"randint": lambda self, *_: flip})()
-    with patch("sklearn.neural_network._rbm.check_random_state", lambda _: stream):
-        return model.score_samples(v)
-
-
-def visible_bias(p, *, least=0.01):
-    p = np.minimum(np.maximum(p, least), 1 - least)
-    return np.log(p) - np.log1p(-p)
-
-
-def initial(rng, n_visible, n_hidden, dtype):
-    W = 0.01 * np.random.default_rng(rng.seed).standard_normal((n_visible, n_hidden))
-    return RBMParams(W, np.zeros(n_visible), np.zeros(n_hidden))
-
-
-# --- chains and what is learned from them: plain loops over units ---------------------------------------------
-
-
-def sample(p, u):
-    """1.0 where u < p; p from plain exponentials, one unit at a time."""
-    return np.array(
-        [[float(one < chance) for one, chance in zip(*rows, strict=True)] for rows in zip(u, p, strict=True)]
-    )
-
-
-def sigmoid(z):
-    from scipy.special import expit
-
-    return expit(z)
-
-
-def given_v(params, v):
-    return sigmoid(np.einsum("ni,ij->nj", v, params.W) + params.b_h)
-
-
-def given_h(params, h):
-    return sigmoid(np.einsum("nj,ij->ni", h, params.W) + params.b_v)
-
-
-def gibbs(params, v, u_v, u_h):
-    for step in range(len(u_h)):
-        p = given_h(params, sample(given_v(params, v), u_h[step]))
-        v = sample(p, u_v[step])
-    return v, p
-
-
-def sklearn_gibbs(params, v, u_v, u_h):
-    """Its v after every step but the last is where the last one starts; p comes from that step's h."""
-    model = to_sklearn(params)
-    for step in range(len(u_h)):
-        h = model._sample_hiddens(v, Given(u_h[step]))
-        v = 1.0 * model._sample_visibles(h, Given(u_v[step]))
-    return v, given_h(params, h)
-
-
-def difference_of_free_energies(params, v_pos, v_neg):
-    """The gradient of mean F(v_pos) - mean F(v_neg), by autograd."""
-    import torch
-
-    params = RBMParams(*(torch.tensor(x, requires_grad=True) for x in params))
-    v_pos, v_neg = torch.tensor(v_pos), torch.tensor(v_neg)
-
-    def free(v):
-        z = v @ params.W + params.b_h
-        return -(v @ params.b_v) - torch.logaddexp(z, torch.zeros_like(z)).sum(1)
-
-    gap = free(v_pos).mean() - free(v_neg).mean()
-    return RBMParams(*(g.numpy() for g in torch.autograd.grad(gap, params)))
-
-
-def cd(params, v, u_v, u_h):
-    v_k, _ = gibbs(params, v, u_v, u_h)
-    return difference_of_free_energies(params, v, v_k), v_k
-
-
-def pcd(params, v, h, u_v, u_h):
-    for step in range(len(u_h)):
-        v_k = sample(given_h(params, h), u_v[step])
-        h = sample(given_v(params, v_k), u_h[step])
-    return difference_of_free_energies(params, v, v_k), h
-
-
-def sklearn_pcd(params, v, h, u_v, u_h):
-    """What its _fit does to the weights, as a gradient; for k = 1 and as many chains as examples."""
-    model = to_sklearn(params, h, learning_rate=1.0)
-    model._fit(v, Given(u_v[0], u_h[0]))
-    moved, h = from_sklearn(model)
-    return RBMParams(*(before - after for before, after in zip(params, moved, strict=True))), h
-
-
-# --- the cases ------------------------------------------------------------------------------------------------
-
-
 def weights(draw, D, H, scale=1.0):
     return RBMParams(W=scale * draw(D, H), b_v=scale * draw(D), b_h=scale * draw(H))
-
-
-def bits(draw, *shape):
-    return 1.0 * (draw.uniform(*shape) < 0.5)
 
 
 def cases(draw, N=4, M=3, D=5, H=6, k=2):

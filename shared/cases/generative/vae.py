@@ -1,133 +1,34 @@
 """Oracle: torch.distributions and a stack of torch's layers; a quadrature of the KL and Keras's losses as second
 opinions."""
 
-import math
-
 import numpy as np
 
 from numpy_impl.generative.vae import VAEParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
-from shared.cases.generative._layers import he_layers, layers, torch_mlp
+from shared.cases.generative._layers import bits, layers
+from shared.cases.generative._vae_oracles import (
+    closed_kl,
+    closed_loss,
+    infinite,
+    initial,
+    keras_elbo,
+    nothing,
+    quadrature,
+    series,
+    tiny_bound,
+    torch_bound,
+    torch_elbo,
+    torch_kl,
+    torch_loss,
+    torch_vae,
+)
 
 SMALLEST = {"N": 1, "D": 1, "H": 1, "Z": 1, "K": 1}
 
 
-def posterior(params, x, activation):
-    import torch
-
-    mu, logvar = torch_mlp(params.encoder, x, activation).chunk(2, dim=1)
-    return torch.distributions.Normal(mu, (logvar / 2).exp(), validate_args=False), logvar
-
-
-def prior(mu):
-    import torch
-
-    return torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
-
-
-def log_likelihood(logits, x):
-    import torch.nn.functional as F
-
-    return -F.binary_cross_entropy_with_logits(logits, x.expand(logits.shape), reduction="none").sum(-1)
-
-
-def torch_vae(params, x, eps, activation="relu"):
-    q, logvar = posterior(params, x, activation)
-    return torch_mlp(params.decoder, q.loc + q.scale * eps, activation), q.loc, logvar
-
-
-def torch_kl(mu, logvar):
-    import torch
-
-    q = torch.distributions.Normal(mu, (logvar / 2).exp(), validate_args=False)
-    return torch.distributions.kl_divergence(q, prior(mu)).sum(-1)
-
-
-def closed_kl(mu, logvar):
-    """The formula, for where σ² overflows or underflows in torch.distributions."""
-    return 0.5 * (mu.square() + logvar.expm1() - logvar).sum(-1)
-
-
-def series(mu, logvar):
-    """e^v - 1 - v = v²/2 + v³/6 + ..., for v near 0."""
-    rest = sum(logvar**i / math.factorial(i) for i in range(2, 9))
-    return 0.5 * np.sum(mu**2 + rest, axis=-1)
-
-
-def torch_elbo(params, x, eps, activation="relu", kl=torch_kl):
-    logits, mu, logvar = torch_vae(params, x, eps, activation)
-    return log_likelihood(logits, x) - kl(mu, logvar)
-
-
-def torch_loss(params, x, eps, activation="relu"):
-    return -torch_elbo(params, x, eps, activation).mean()
-
-
-def closed_loss(params, x, eps, activation="relu"):
-    return -torch_elbo(params, x, eps, activation, closed_kl).mean()
-
-
-def torch_bound(params, x, eps, activation="relu"):
-    """log p(x, z) - log q(z|x), every density in full."""
-    import torch
-    import optree
-
-    params, x, eps = optree.tree_map(torch.tensor, (params, x, eps))
-    q, _ = posterior(params, x, activation)
-    z = q.loc + q.scale * eps
-    log_w = log_likelihood(torch_mlp(params.decoder, z, activation), x)
-    log_w = log_w + prior(z).log_prob(z).sum(-1) - q.log_prob(z).sum(-1)
-    return log_w.logsumexp(0) - math.log(len(eps))
-
-
-def tiny_bound(params, x, eps, activation):
-    """log q(z|x) from ε itself: for a σ so small that z - μ underflows."""
-    import torch
-    import optree
-
-    params, x, eps = optree.tree_map(torch.tensor, (params, x, eps))
-    q, logvar = posterior(params, x, activation)
-    z = q.loc + q.scale * eps
-    log_w = log_likelihood(torch_mlp(params.decoder, z, activation), x) + prior(z).log_prob(z).sum(-1)
-    return (log_w - (prior(eps).log_prob(eps) - logvar / 2).sum(-1)).logsumexp(0) - math.log(len(eps))
-
-
-def quadrature(mu, logvar):
-    """The mean of log q(z) - log p(z) under q, by Gauss-Hermite quadrature."""
-    points, weights = np.polynomial.hermite_e.hermegauss(20)
-    z = mu[..., None] + np.exp(0.5 * logvar)[..., None] * points
-    log_ratio = 0.5 * z**2 - 0.5 * points**2 - 0.5 * logvar[..., None]
-    return (log_ratio @ weights / weights.sum()).sum(axis=-1)
-
-
-def keras_elbo(params, x, eps, activation):
-    import keras
-
-    def stack(layers, a):
-        for layer in layers[:-1]:
-            a = keras.ops.sigmoid(a @ layer.W + layer.b)
-        return a @ layers[-1].W + layers[-1].b
-
-    mu, logvar = keras.ops.split(stack(params.encoder, x), 2, axis=-1)
-    logits = stack(params.decoder, mu + keras.ops.exp(logvar / 2) * eps)
-    of_pixel = keras.losses.BinaryCrossentropy(from_logits=True, reduction="none", axis=(), dtype="float64")
-    kl = -0.5 * keras.ops.sum(1 + logvar - keras.ops.square(mu) - keras.ops.exp(logvar), axis=-1)
-    return (-keras.ops.sum(of_pixel(x, logits), axis=-1) - kl).numpy()
-
-
-def initial(rng, sizes, dtype):
-    generator, (*hidden, n_latents) = np.random.default_rng(rng.seed), sizes
-    encoder = he_layers(generator, (*hidden, 2 * n_latents))
-    return VAEParams(encoder, he_layers(generator, (n_latents, *hidden[::-1])))
-
-
 def network(draw, D, H, Z, scale=1.0):
     return VAEParams(layers(draw, D, H, 2 * Z, scale=scale), layers(draw, Z, H + 1, D, scale=scale))
-
-
-def binary(draw, N, D):
-    return (draw.uniform(N, D) < 0.5).astype(float)
 
 
 def cases(draw, N=7, D=4, H=5, Z=2, K=6):
@@ -142,8 +43,8 @@ def cases(draw, N=7, D=4, H=5, Z=2, K=6):
         {"activation": "sigmoid"},
         second={"keras": keras_elbo},
     )
-    yield Case("vae_loss", (params, binary(draw, N, D), draw(N, Z)), torch_loss, static)
-    args = (params, binary(draw, N, D), draw(K, N, Z))
+    yield Case("vae_loss", (params, bits(draw, N, D), draw(N, Z)), torch_loss, static)
+    args = (params, bits(draw, N, D), draw(K, N, Z))
     yield Case("vae_importance_bound", args, torch_bound, static, grad=False)
     yield Case("vae_init", (Seed(3), (D, H, Z)), initial, {"dtype": "float64"}, grad=False)
     yield Case("vae_init", (Seed(4), (D, H, H + 1, Z)), initial, {"dtype": "float64"}, grad=False, name="deeper")
@@ -156,15 +57,6 @@ def shifted(params, mu, logvar):
     return params._replace(encoder=(*hidden, last._replace(W=0 * last.W, b=b)))
 
 
-def infinite(params, x, eps, activation):
-    """What the specification says of a variance that overflows."""
-    return np.array(np.inf)
-
-
-def nothing(params, x, eps, activation):
-    return np.full(len(x), -np.inf)
-
-
 def nasty(draw):
     zero = np.zeros((3, 2))
     yield Case("vae_kl", (zero, zero), torch_kl, name="q is the prior: 0")
@@ -172,7 +64,7 @@ def nasty(draw):
     for logvar in (800.0, -800.0, 100.0, -100.0):
         yield Case("vae_kl", (draw(3, 2), np.full((3, 2), logvar)), closed_kl, name=f"log-variance {logvar:.0f}")
     yield Case("vae_kl", (1e150 * draw(3, 2), draw(3, 2)), closed_kl, name="means of 1e150")
-    params, x, eps = network(draw, 4, 5, 2), binary(draw, 3, 4), draw(3, 2)
+    params, x, eps = network(draw, 4, 5, 2), bits(draw, 3, 4), draw(3, 2)
     tanh = {"activation": "tanh"}
     for logvar in (-800.0, 600.0):
         args = (shifted(params, 0.5, logvar), x, eps)
@@ -186,12 +78,12 @@ def nasty(draw):
     big = params._replace(decoder=layers(draw, 2, 6, 4, scale=1e4))
     yield Case("vae_loss", (big, x, eps), torch_loss, tanh, name="logits of 1e4")
     yield Case("vae_importance_bound", (big, x, draw(4, 3, 2)), torch_bound, tanh, grad=False, name="logits of 1e4")
-    args = (network(draw, 1, 1, 1), binary(draw, 1, 1), draw(1, 1))
+    args = (network(draw, 1, 1, 1), bits(draw, 1, 1), draw(1, 1))
     yield Case("vae_loss", args, torch_loss, name="all sizes one")
-    args = (network(draw, 4, 1, 1), binary(draw, 1, 4), draw(1, 1, 1))
+    args = (network(draw, 4, 1, 1), bits(draw, 1, 4), draw(1, 1, 1))
     yield Case("vae_importance_bound", args, torch_bound, grad=False, name="one hidden unit, one sample")
     flat = VAEParams(layers(draw, 4, 6), layers(draw, 3, 4))
-    yield Case("vae_loss", (flat, binary(draw, 5, 4), draw(5, 3)), torch_loss, name="linear, no hidden layer")
+    yield Case("vae_loss", (flat, bits(draw, 5, 4), draw(5, 3)), torch_loss, name="linear, no hidden layer")
     yield Case("vae_loss", (params, x, 0 * eps), torch_loss, tanh, name="no noise")
     yield Case("vae_elbo", (params, x[:0], eps[:0]), torch_elbo, tanh, name="no examples")
 

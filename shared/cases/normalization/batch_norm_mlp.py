@@ -12,7 +12,7 @@ from shared.cases import Bad, Case, Mutant
 from shared.cases.normalization.batch_norm import USUAL, VISIBLE, initial, torch_batch_norm
 from shared.cases.normalization.batch_norm import layer as norm_and_state
 
-SMALLEST = {"N": 4, "D": 1, "H": 1, "K": 2}
+SMALLEST = {"N": 4, "D": 2, "H": 2, "K": 2}  # a single weight changes nothing: the normalization undoes its scale
 
 
 def torch_mlp(params, x, states, *, momentum, eps):
@@ -107,7 +107,7 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("a_in, a = a, sigmoid(y)", "a_in, a = a, sigmoid(z)", "Normalized, and then not used."),
+    Mutant("a_in = a\n        a = sigmoid(y)", "a_in = a\n        a = sigmoid(z)", "Normalized, and then not used."),
     Mutant("new_states.append(new_state)", "new_states.append(state)", "The running statistics are never updated."),
     Mutant("momentum=momentum, eps=eps)  # (2)", "eps=eps)  # (2)",
            "The momentum that was asked for is not passed on."),

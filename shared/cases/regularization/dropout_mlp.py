@@ -69,14 +69,14 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("a, drop = dropout(h, mask, p=p)  # (4)", "a, drop = dropout(h, mask, p=p_input)  # (4)",
+    Mutant("a, drop_cache = dropout(h, mask, p=p)", "a, drop_cache = dropout(h, mask, p=p_input)",
            "The hidden units dropped as rarely as the inputs."),
-    Mutant("a, drop = dropout(h, mask, p=p)  # (4)",
-           "a, drop = dropout(h, np.broadcast_to(mask[:1], h.shape), p=p)  # (4)",
+    Mutant("a, drop_cache = dropout(h, mask, p=p)  # (4)",
+           "a, drop_cache = dropout(h, np.broadcast_to(mask[:1], h.shape), p=p)  # (4)",
            "One mask for the whole batch: every example switches off the same units."),
-    Mutant("a, drop = dropout(x, masks[0], p=p_input)  # (1)", "a, drop = dropout(x, masks[0], p=0.0)  # (1)",
+    Mutant("a, drop_cache = dropout(x, masks[0], p=p_input)", "a, drop_cache = dropout(x, masks[0], p=0.0)",
            "Inputs that are kept are not scaled: in evaluation the first layer gets larger sums than in training."),
-    Mutant("d_h, _ = dropout_backward(drop, d_a)", "d_h = d_a",
+    Mutant("d_h, _ = dropout_backward(drop_cache, d_a)", "d_h = d_a",
            "Dropout left out on the way back: units that were off learn from an output they had no part in."),
     Mutant("hs, drops[1:], strict=True", "hs, [*drops[2:], drops[-1]], strict=True",
            "The mask of the layer above used again on the way back."),

@@ -7,7 +7,8 @@ asks the trained model for any word.
 from functools import partial
 
 from shared.recipes.recurrent import _spelling
-from shared.recipes.recurrent._spelling import Budget, batch, evaluate, load, pictures, say, step
+from shared.recipes.recurrent._spelling import Budget, batch, evaluate, load, say, step
+from shared.recipes.recurrent._spelling_pictures import pictures
 
 __all__ = ["BUDGETS", "batch", "evaluate", "init", "load", "pictures", "say", "step"]
 

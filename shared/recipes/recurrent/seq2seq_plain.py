@@ -4,7 +4,8 @@ of every step of the decoder."""
 from functools import partial
 
 from shared.recipes.recurrent import _spelling, seq2seq
-from shared.recipes.recurrent._spelling import batch, evaluate, load, pictures, say, step
+from shared.recipes.recurrent._spelling import batch, evaluate, load, say, step
+from shared.recipes.recurrent._spelling_pictures import pictures
 
 __all__ = ["BUDGETS", "batch", "evaluate", "init", "load", "pictures", "say", "step"]
 

@@ -1,9 +1,20 @@
 """Multilayer perceptron (MLP): affine maps with an activation between them.
 
-    a_0 = x,  z_l = a_{l-1} W_l + b_l                      (1)   for the hidden layers l = 1 ... L-1
-    a_l = φ(z_l)                                           (2)   φ: any of activations
-    z_L = a_{L-1} W_L + b_L                                (3)   logits
-    loss = -1/N Σ_n log softmax(z_L)_label(n)              (4)
+Idea: one affine map can only cut space by a hyperplane. Hidden layers first bend space with features of their own,
+    and backpropagation gets the gradients of all layers in one walk back, for about twice the cost of the walk
+    there.
+
+    z_l = a_{l-1} W_l + b_l                              (1)   for the hidden layers l = 1 ... L-1; a_0 = x
+    a_l = φ(z_l)                                         (2)   φ: any of activations
+    logits = a_{L-1} W_L + b_L                           (3)   = z_L
+    loss = -1/N Σ_n log softmax(logits_n)_label(n)       (4)
+
+Gradients:
+    d_logits = 1/N d_loss (softmax(logits) - onehot)     through (4)   = d_z_L
+    d_W_l = a_{l-1}ᵀ d_z_l, d_b_l = Σ_n d_z_l            through (1) (3)
+    d_a_{l-1} = d_z_l W_lᵀ                               through (1) (3)
+    d_z_l = d_a_l ⊙ φ'(z_l)                              through (2)
+    d_x = d_z_1 W_1ᵀ                                     through (1) (3)
 
 Shapes: x (N, D), labels (N,) integers from 0 to K-1, W_l (D_{l-1}, D_l), b_l (D_l,), logits (N, K), loss ().
     params is a tuple of layers; one layer alone is softmax regression.
@@ -12,6 +23,13 @@ Units: the loss is in nats per example.
 
 Variant: the same activation in every hidden layer, none on the last; mean over the examples, no penalty. mlp_init
     draws He-uniform weights and sets biases to zero.
+
+Differs:
+    torch.nn.Linear: W is transposed, (out, in); weights and biases are drawn from U(-1/√in, 1/√in).
+    Keras: Dense has the same W; it is drawn Glorot-uniform.
+    scikit-learn: MLPClassifier adds a penalty α/2 ‖W‖² / N, by default with α = 0.0001.
+
+Relation: with no hidden layer this is softmax_regression.
 
 Raises: ValueError if sizes or dtypes disagree, if a loss has no examples, if a label is negative or at least K,
     or if the activation is unknown.
