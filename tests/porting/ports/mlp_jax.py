@@ -1,8 +1,8 @@
 """Multilayer perceptron (MLP): affine maps with an activation between them.
 
-Idea: one affine map can only cut space by a hyperplane. Hidden layers first bend space with features of their own,
-    and backpropagation gets the gradients of all layers in one walk back, for about twice the cost of the walk
-    there.
+Idea: One affine map can only cut space by a hyperplane. Hidden layers first bend space with features of their own,
+    and backpropagation gets the gradients of all layers in one pass backwards, for about twice the cost of the pass
+    forwards.
 
     z_l = a_{l-1} W_l + b_l                              (1)   for the hidden layers l = 1 ... L-1; a_0 = x
     a_l = φ(z_l)                                         (2)   φ: any of activations
