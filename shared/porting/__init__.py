@@ -4,6 +4,7 @@ scaffold     the file to fill in
 runner       a port in a process of its own, with a time limit
 check        the first thing that is wrong with a port
 explaining   the equation where it goes wrong, and why; `hints` reads the reason off the numbers
+taps         the first line whose derivative is wrong, where gradients are left to autodiff
 
 May call: checking, comparing, cases, backends; and the modules directly in shared.
 """

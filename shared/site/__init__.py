@@ -3,7 +3,6 @@
 prose.py           text as HTML: links to papers, derivations
 code.py            the columns, aligned and coloured
 measured.py        what the checks say, and the values that every line computes
-records.py         what benchmarks and training runs have left on disk
 curves.py          loss curves as SVG
 builder.py         all of it put into templates/ and written, with static/ beside it
 """
