@@ -61,15 +61,17 @@ def show(report: dict, console: Console):
         return console.print(report["finding"], markup=False, highlight=False, soft_wrap=True)
     table = _Table(report, console.width)
     console.print(f"{report['path']}, case {report['case']!r}: what each tagged line computes", highlight=False)
-    before, gradients = None, dict(report.get("gradients", {}))
+    before, gradients, told = None, report.get("gradients", {}), set()
     console.print(table.line("", "", "", report["columns"], "apart", style="bold"))
     for row in report["rows"]:
         block = row["through"], row["function"], row["call"], row["step"], row["leaf"]
         if block != before:
             console.print(Text(_heading(row), style="cyan"))
             before = block
-        if gradients.get(row["name"]) and row["through"]:
-            console.print(Text(f"     {gradients.pop(row['name'])}", style="dim"), soft_wrap=True)
+        equation = gradients.get(row["name"]) if row["through"] else None
+        if equation and equation not in told:  # several gradients may share one
+            told.add(equation)
+            console.print(Text(f"     {equation}", style="dim"), soft_wrap=True)
         console.print(table.row(row, first=report["first"] is not None and row is report["rows"][report["first"]]))
     used = {n for row in report["rows"] for n in row["equations"]}
     for number, text in report["equations"].items():

@@ -380,7 +380,7 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
         click(browser, "#_cell [data-eq='4'] .tag")
         ActionChains(browser).move_to_element(find(browser, "#_cell h3")[0]).perform()
         assert 4 in marked(browser)
-        assert "c_t = f ⊙ c_{t-1} + i ⊙ g" in find(browser, "#bar")[0].text
+        assert "c = f ⊙ state.c + i ⊙ g" in find(browser, "#bar")[0].text
         assert find(browser, "#_cell [data-eq='4'] .tag")[0].get_attribute("aria-pressed") == "true"
         check_width(browser)
         ActionChains(browser).send_keys(Keys.ESCAPE).perform()
