@@ -1,7 +1,9 @@
 """The CMU Pronouncing Dictionary as embedded here, or a file of the same form: spellings and how they are spoken."""
 
+import functools
 import gzip
 import hashlib
+import itertools
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ _NAMES = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY 
 PHONEMES = tuple(_NAMES.split())
 PARTS = ("train", "valid", "test")
 PERCENT = (90, 5, 5)  # of the words in each part
+_ENDS = tuple(itertools.accumulate(PERCENT))
 
 _ENTRY = re.compile(r"(?P<word>[^\s(]+)(?:\(\d+\))?\s+(?P<sounds>\S.*)")
 
@@ -43,11 +46,23 @@ def load_cmudict(directory: str | Path | None = None) -> Pronunciations:
     Raises ValueError, naming the file and the line, when it is missing, altered (the embedded file only), damaged,
     not of the form `word K AE1 T`, or holds no word.
     """
-    path = EMBEDDED if directory is None else _find(Path(directory))
+    return _embedded(EMBEDDED) if directory is None else _read(_find(Path(directory)))
+
+
+@functools.cache
+def _embedded(path: Path) -> Pronunciations:
+    """Read once in a process, which takes a second; the arrays are everybody's, so nobody may change them."""
+    found = _read(path, SHA256)
+    for array in found:
+        array.flags.writeable = False
+    return found
+
+
+def _read(path: Path, digest: str | None = None) -> Pronunciations:
     try:
         raw = path.read_bytes()
-        if directory is None and (found := hashlib.sha256(raw).hexdigest()) != SHA256:
-            raise ValueError(f"{path}: altered: found SHA-256 {found}, expected {SHA256}")
+        if digest and (found := hashlib.sha256(raw).hexdigest()) != digest:
+            raise ValueError(f"{path}: altered: found SHA-256 {found}, expected {digest}")
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
@@ -65,7 +80,7 @@ def spoken(data: Pronunciations, word: str) -> list[str]:
 def part_of(word: str) -> str:
     """The part that a word belongs to, be it in the dictionary or not."""
     number = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big") % 100
-    return next(part for part, end in zip(PARTS, np.cumsum(PERCENT), strict=True) if number < end)
+    return next(part for part, end in zip(PARTS, _ENDS, strict=True) if number < end)
 
 
 def indices(data: Pronunciations, part: str) -> Int64[np.ndarray, "n"]:

@@ -17,8 +17,16 @@ from typing import Any
 
 from shared import catalogue, files
 
-# Checked in double precision, on the processor: that is where all libraries have it.
-ENVIRONMENT = {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
+# Checked in double precision, on the processor: that is where all libraries have it. What JAX has compiled once, it
+# keeps from one check to the next: most of a check's time goes there.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "triptych", "jax")
+ENVIRONMENT = {
+    "JAX_ENABLE_X64": "1",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 GRACE = 10.0  # seconds to write the report of where it hung
 
 
