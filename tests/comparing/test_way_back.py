@@ -56,7 +56,7 @@ PLANTED = [
       ("= _im2col_backward(d_patches, shape", "= _im2col_backward(d_patches / 2, shape")],
      "through (6), `d_patches`", "d_patches = ", True),
     ("convolutional/pooling", "pooling_average explicit",
-     [("d_total = d_a / count", "d_total = -d_a / count"),
+     [("d_total = d_a / count  # through (3)", "d_total = -d_a / count  # through (3)"),
       ("d_x_pad[:, rows, columns] += d_total", "d_x_pad[:, rows, columns] += -d_total")],
      "through (3), `d_total`", "d_total = ", True),
     # A term that is dropped.
