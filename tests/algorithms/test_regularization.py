@@ -22,6 +22,8 @@ from shared.data.diabetes import load_diabetes
 
 COLUMNS = backends.installed()
 each_column = pytest.mark.parametrize("column", COLUMNS)
+full = pytest.mark.full  # thousands of steps are slow in the frameworks
+long_run = pytest.mark.parametrize("column", [pytest.param(c, marks=[full] * (c != "numpy")) for c in COLUMNS])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_ridge_of_scikit_learn_is_where_our_gradient_vanishes(column, strength, 
     assert of_penalty.b == 0
 
 
-@each_column
+@long_run
 def test_descent_finds_the_ridge_solution(column, data):
     sklearn = pytest.importorskip("sklearn.linear_model")
     (X, y), strength = data, 0.5
@@ -94,7 +96,7 @@ def test_lasso_of_scikit_learn_meets_our_optimality_conditions(column, strength,
     assert residual < 1e-6 * strength
 
 
-@each_column
+@long_run
 def test_proximal_descent_finds_the_lasso_solution(column, data):
     """Soft thresholding makes exact zeros; where it has come to rest, our gradient of the penalty says so."""
     sklearn = pytest.importorskip("sklearn.linear_model")

@@ -151,14 +151,14 @@ def test_bad_input_is_refused(path, column):
 
 
 def chosen_sizes(path):
-    """The smallest sizes, the largest ones, and two mixtures with odd ones."""
+    """The smallest sizes, the largest ones, and a mixture with odd ones."""
     smallest, rng = cases.of(path).SMALLEST, np.random.default_rng(len(path))
-    mixtures = [{name: least + int(rng.integers(0, 5)) for name, least in smallest.items()} for _ in range(2)]
-    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, *mixtures]
+    mixture = {name: least + int(rng.integers(0, 5)) for name, least in smallest.items()}
+    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, mixture]
 
 
 @each_path
-@pytest.mark.parametrize("which", range(4), ids=["smallest", "largest", "mixed", "mixed again"])
+@pytest.mark.parametrize("which", range(3), ids=["smallest", "largest", "mixed"])
 def test_any_shape(path, which):
     """Sizes 1, odd and empty ones: every column against the oracle, or, without it, NumPy against differences."""
     right_for_sizes(path, chosen_sizes(path)[which])
