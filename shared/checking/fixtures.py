@@ -1,13 +1,15 @@
 """Writing the golden vectors: the oracles are asked anew, and the NumPy column is traced (see `golden`)."""
 
+import inspect
 import json
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
 
-from shared import files
+from shared import backends, files
 from shared.cases import Case, cotangents, main_cases, nasty_cases, of
 from shared.checking import golden
 from shared.checking.answers import from_oracle
@@ -31,14 +33,14 @@ def build(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             tensors |= {f"{case.label}/{leaf}": np.array(x, order="C") for leaf, x in group.items()}
         if case.label in about:
             raise ValueError(f"{path} has two cases called {case.label!r}: give one another name")
-        function = case.function if isinstance(case.function, str) else case.function.__name__
-        about[case.label] = {"function": function, "static": case.static, "gradients": case.grad}
+        about[case.label] = described(path, case)
         about[case.label] |= {"tolerance": case.tolerance, "dtype": case.dtype}
         if case in main:
             steps = trace(path, case) | gradients(path, case)
             about[case.label]["trace"] = list(steps)
             tensors |= {f"{case.label}/{TRACE}{name}": x for name, x in steps.items()}
     metadata = {
+        "format": str(golden.FORMAT),
         "algorithm": path,
         "oracle": " ".join(of(path).__doc__.split()),
         "equations": json.dumps(walks.equations(path), ensure_ascii=False),
@@ -46,6 +48,22 @@ def build(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "versions": json.dumps({name: version(name) for name in ("numpy", "torch")}),
     }
     return tensors, metadata
+
+
+def described(path: str, case: Case) -> dict[str, Any]:
+    """What is called, in words, with the names of its arguments and every keyword, defaults included."""
+    if callable(case.function):
+        name, function = case.function.__name__, case.function
+        about = " ".join(inspect.getdoc(function).split())
+        own = list(inspect.signature(function).parameters.values())[1:]  # without the module
+    else:
+        name, function = case.function, getattr(backends.module("numpy", path), case.function)
+        about = f"One call of {name}: {case.name or 'random numbers, all sizes different'}."
+        own = list(inspect.signature(function).parameters.values())
+    names = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
+    defaults = {p.name: p.default for p in own if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+    given = {"arguments": names[: len(case.args)], "static": defaults | case.static}
+    return {"about": about, "function": name, **given, "gradients": case.grad}
 
 
 def trace(path: str, case: Case) -> dict[str, np.ndarray]:

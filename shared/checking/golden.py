@@ -8,6 +8,7 @@ and by case tolerance, static arguments and the order of the trace. shared/fixtu
 another language needs.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from shared.cases import Case
 from shared.differences import Mismatch, difference, flatten
 
 TRACE = "trace/"
+FORMAT = 1  # of the files, as shared/fixtures/README.md describes it; goes up when an old reader would fail
 
 
 def file(path: str) -> Path:
@@ -30,6 +32,19 @@ def load(path: str) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
     with safe_open(file(path), framework="numpy") as stored:
         return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
+def about(path: str) -> dict[str, dict]:
+    """What the metadata of a fixture say of every case, by label."""
+    if not file(path).exists():
+        raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
+    with safe_open(file(path), framework="numpy") as stored:
+        return json.loads(stored.metadata()["cases"])
+
+
+def order(path: str, label: str) -> list[str]:
+    """The traced values of a case in the order of execution, `2+3/f/step 1`; none of a nasty case."""
+    return about(path).get(label, {}).get("trace", [])
 
 
 def read(path: str, case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

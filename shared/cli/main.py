@@ -52,7 +52,10 @@ def check(
     every: Annotated[bool, typer.Option("--all", help="Check every algorithm.")] = False,
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be given more than once.")] = None,
     impl: Annotated[Path | None, typer.Option(help="Check this port, a file in any array library, instead.")] = None,
-    case: Annotated[list[str] | None, typer.Option(help="With --impl: only this case; may be repeated.")] = None,
+    values: Annotated[
+        Path | None, typer.Option(help="Check these numbers, a port's safetensors file, instead.")
+    ] = None,
+    case: Annotated[list[str] | None, typer.Option(help="With --impl or --values: only this case.")] = None,
     dtype: Annotated[str, typer.Option(help="With --impl: float32 for a library without float64.")] = "float64",
     timeout: Annotated[float, typer.Option(min=1, help="With --impl: seconds that one case may take.")] = 60,
     as_json: Json = False,
@@ -65,7 +68,8 @@ def check(
 
     With --impl, a port is compared with the NumPy column, in a process of its own: outputs, shapes, dtype, gradients
     (its own _backward functions, or the autodiff of JAX, MLX, PyTorch or TensorFlow). The first equation that is
-    wrong is named. `triptych port` writes the file to begin with.
+    wrong is named. `triptych port` writes the file to begin with. With --values, the numbers of a port in any
+    language are compared with the golden vectors: outputs, gradients, and values on the way as far as it gives them.
 
     Examples: triptych check lstm · triptych check --all --json · triptych check lstm --impl my_lstm.py --case lstm
     """
@@ -73,6 +77,10 @@ def check(
 
     if (algo is None) != every:
         raise ValueError("give one algorithm, or --all")
+    if values:
+        if every or backend or impl:
+            raise ValueError("--values goes with one algorithm, and without --impl and --backend")
+        return port.check_values(catalogue.find(algo), values, case or [], as_json)
     if impl:
         if every or backend:
             raise ValueError("--impl goes with one algorithm, and without --backend")
@@ -181,6 +189,7 @@ app.command()(bench.bench)
 app.command()(trace.trace)
 app.command()(derive.derive)
 app.command()(port.port)
+app.command()(port.golden)
 app.command()(native.export)
 app.command("import")(native.import_)
 app.command()(compare.compare)

@@ -38,6 +38,39 @@ def port(
     print(f"then: triptych check {path} --impl {file}")
 
 
+def golden(
+    algo: Annotated[
+        str | None, typer.Argument(help="A path such as recurrent/lstm; every algorithm if left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("golden"),
+):
+    """Write golden vectors to take away: what an algorithm answers, as safetensors and as JSON, with a manifest.
+
+    A port in any language reads them, computes, and writes its numbers under the same names; `triptych check ALGO
+    --values FILE` then names the first equation that is wrong. shared/fixtures/README.md describes the format.
+
+    Examples: triptych golden lstm · triptych golden --out build/golden
+    """
+    from shared.porting import vectors
+
+    for path in [catalogue.find(algo)] if algo else catalogue.paths():
+        for file in vectors.write(path, out)[:-1]:
+            print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def check_values(path: str, file: Path, labels: list[str], as_json: bool):
+    """What `triptych check PATH --values FILE` does. Exit status 1 if a number is wrong."""
+    from shared.porting import values
+
+    report = values.check(path, file, labels)
+    if as_json:
+        print_json(report)
+    else:
+        show(report, file.name)
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
 def check_port(path: str, file: Path, labels: list[str], dtype: str, timeout: float, as_json: bool):
     """What `triptych check PATH --impl FILE` does. Exit status 1 if anything is wrong with the port."""
     from shared.porting import runner

@@ -89,8 +89,8 @@ def explained(evidence: Evidence, finding: Finding, found: Difference | None = N
     through = finding.kind == "gradients"
     both = [row for row in evidence.rows if len(row.cells) == 2 and (through or not row.through)]
     first = aligning.first_difference(both, walks.allowed(case))
-    wrong = _mutants(path)
-    mistake = _same_mistake(evidence, wrong)
+    wrong = planted_mistakes(path)
+    mistake = same_mistake(path, in_dtype(case, "float64"), evidence.got, wrong, tolerance(case))
     if first is None:
         tagged = "every tagged line agrees" if both else "no line carries an equation's tag, such as # (1)"
         text = f"{finding.text}; {tagged}{' on the way forward' if through and both else ''}"
@@ -126,7 +126,7 @@ def _hint_of(evidence: Evidence, line: list[aligning.Row]) -> str | None:
     row, case = line[0], evidence.case
     words = " ".join([row.name, *(walks.equations(evidence.path)[str(n)] for n in row.equations)])
     others = {other.name: other.cells["numpy"].array for other in line[1:]}
-    setting = Setting(_sizes(case), _plain_numbers(case), row.call, others, words, _by_name(evidence))
+    setting = Setting(sizes_of(case), static_numbers(case), row.call, others, words, _by_name(evidence))
     return hint(row.cells["port"].array, row.cells["numpy"].array, setting)
 
 
@@ -146,7 +146,7 @@ def _same_line(one: aligning.Row, other: aligning.Row) -> bool:
     return one is not other and place(one) == place(other)
 
 
-def _sizes(case: Case) -> frozenset[int]:
+def sizes_of(case: Case) -> frozenset[int]:
     """Sizes of axes, and of all but the last axis together: whatever is averaged over."""
     shapes = [leaf.shape for leaf in optree.tree_leaves(case.args) if hasattr(leaf, "shape")]
     return frozenset(int(n) for shape in shapes for n in (*shape, np.prod(shape[:-1]), np.prod(shape)))
@@ -162,7 +162,7 @@ def _by_name(evidence: Evidence) -> dict[str, np.ndarray]:
     return {name: x for group in leaves for name, x in group.items() if x.dtype.kind == "f"}
 
 
-def _plain_numbers(case: Case) -> dict[str, float]:
+def static_numbers(case: Case) -> dict[str, float]:
     return {k: float(v) for k, v in case.static.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
@@ -170,10 +170,10 @@ def _leaf_hint(evidence: Evidence, found: Difference | None) -> str | None:
     if found is None:
         return None
     have, want = ({**a.outputs, **a.grads} for a in (evidence.got, evidence.wanted))
-    return hint(have[found.leaf], want[found.leaf], Setting(_sizes(evidence.case), _plain_numbers(evidence.case)))
+    return hint(have[found.leaf], want[found.leaf], Setting(sizes_of(evidence.case), static_numbers(evidence.case)))
 
 
-def _mutants(path: str) -> list[tuple[Mutant, Implementation]]:
+def planted_mistakes(path: str) -> list[tuple[Mutant, Implementation]]:
     """Every classic mistake of the algorithm, planted in the NumPy column."""
     model = walks.column("numpy", path)
     text = Path(model.source.file).read_text(encoding="utf-8")
@@ -190,14 +190,15 @@ def _mutants(path: str) -> list[tuple[Mutant, Implementation]]:
     ]
 
 
-def _same_mistake(evidence: Evidence, wrong: list[tuple[Mutant, Implementation]]) -> str | None:
+def same_mistake(
+    path: str, case: Case, got: Answer, wrong: list[tuple[Mutant, Implementation]], allowed: float
+) -> str | None:
     """The classic mistake that gives exactly the port's numbers."""
-    got, case = evidence.got, in_dtype(evidence.case, "float64")
     for mutant, planted in wrong:
         try:
-            said = answers.answer("numpy", evidence.path, case, planted.module)
+            said = answers.answer("numpy", path, case, planted.module)
             pairs = [(got.outputs, said.outputs), *([(got.grads, said.grads)] if got.grads else [])]
-            if max(difference(have, want).error for have, want in pairs) <= tolerance(evidence.case):
+            if max(difference(have, want).error for have, want in pairs) <= allowed:
                 return mutant.why
         except Exception:  # a mutant that stops is not the port's mistake
             continue

@@ -176,7 +176,7 @@ def test_fixture_has_the_trace_that_every_column_computes(path):
     """Read with the safetensors library alone, and walked in the order that the metadata gives."""
     with safe_open(golden.file(path), framework="numpy") as fixture:
         about = json.loads(fixture.metadata()["cases"])
-        assert fixture.metadata().keys() == {"algorithm", "oracle", "equations", "cases", "versions"}
+        assert fixture.metadata().keys() == {"format", "algorithm", "oracle", "equations", "cases", "versions"}
         for case in cases.main_cases(path):
             stored = {name: fixture.get_tensor(f"{case.label}/trace/{name}") for name in about[case.label]["trace"]}
             there = {name: x for name, x in stored.items() if "/d_" not in name}

@@ -37,9 +37,11 @@ def drivers(name):
     """The drivers of the optimizer of that name, for any module that defines it."""
 
     def run(module, params, grads, lrs, **options):
+        """The state from the parameters, then one update for each gradient; parameters and state after every step."""
         return resumed(module, params, getattr(module, f"{name}_init")(params), grads, lrs, **options)
 
     def resumed(module, params, state, grads, lrs, **options):
+        """One update for each gradient, from a state that is given; parameters and state after every step."""
         update, history = getattr(module, f"{name}_update"), []
         for g, lr in zip(grads, lrs, strict=True):
             params, state = update(g, state, params, lr=lr, **options)
@@ -47,6 +49,7 @@ def drivers(name):
         return history
 
     def overflowing(module, params, grads, lrs, **options):
+        """As run, with gradients whose squares are beyond the largest number."""
         with np.errstate(over="ignore"):
             return run(module, params, grads, lrs, **options)
 

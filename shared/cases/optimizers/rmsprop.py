@@ -23,6 +23,7 @@ USUAL = {"rho": 0.9, "eps": 1e-8}
 
 
 def run(rmsprop, params, grads, lrs, *, centered=False, momentum=0.0, **options):
+    """The state from the parameters, then one update for each gradient; parameters and state after every step."""
     kept = {"centered": centered, "momentum": momentum}
     return resumed(rmsprop, params, rmsprop.rmsprop_init(params, **kept), grads, lrs, **kept, **options)
 
@@ -33,6 +34,7 @@ def steady(rmsprop, params, grad, *, lr, steps, **options):
 
 
 def overflowing(rmsprop, *args, **options):
+    """As run, with gradients whose squares are beyond the largest number."""
     with np.errstate(over="ignore"):
         return run(rmsprop, *args, **options)
 

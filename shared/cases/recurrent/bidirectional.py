@@ -64,6 +64,7 @@ def cases(draw, T=4, N=3, D=2, H=5):
 
 
 def zero_state(module, params, n):
+    """The state before the first step, of n sequences."""
     return module.bidirectional_zero_state(params, n)
 
 

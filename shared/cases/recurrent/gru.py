@@ -99,6 +99,7 @@ def cases(draw, T=4, N=3, D=2, H=5):
 
 
 def split(module, *args):
+    """The sequence in two calls, the second from the state that the first has left: outputs and last state."""
     return _oracles.split(module, "gru", *args)
 
 
@@ -110,6 +111,7 @@ def whole(params, xs, state):
 
 
 def zero_state(module, params, n):
+    """The state before the first step, of n sequences."""
     return module.gru_zero_state(params, n)
 
 

@@ -72,6 +72,7 @@ def cases(draw, T=4, N=3, D=2, H=5):
 
 
 def split(module, *args):
+    """The sequence in two calls, the second from the state that the first has left: outputs and last state."""
     return _oracles.split(module, "lstm", *args)
 
 

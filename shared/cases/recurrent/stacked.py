@@ -76,6 +76,7 @@ def cases(draw, T=4, N=3, D=2, H=5):
 
 
 def split(module, *args):
+    """The sequence in two calls, the second from the state that the first has left: outputs and last state."""
     return _oracles.split(module, "stacked", *args)
 
 
@@ -88,6 +89,7 @@ def whole(params, xs, states):
 
 
 def zero_state(module, params, n):
+    """The state before the first step, of n sequences."""
     return module.stacked_zero_state(params, n)
 
 
