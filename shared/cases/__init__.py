@@ -97,6 +97,13 @@ def main_cases(path: str, **sizes: int) -> list[Case]:
     return list(of(path).cases(Draw(_seed(path)), **sizes))
 
 
+def some_sizes(path: str) -> list[dict[str, int]]:
+    """The smallest sizes, the largest ones, and two mixtures with odd ones."""
+    smallest, rng = of(path).SMALLEST, np.random.default_rng(len(path))
+    mixtures = [{name: least + int(rng.integers(0, 5)) for name, least in smallest.items()} for _ in range(2)]
+    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, *mixtures]
+
+
 def nasty_cases(path: str) -> list[Case]:
     return _optional(path, "nasty")
 
