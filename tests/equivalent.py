@@ -13,7 +13,22 @@ class Equivalent(NamedTuple):
     columns: tuple[str, ...] = ("numpy", "torch", "tf")
 
 
-EQUIVALENT: list[Equivalent] = []
+EQUIVALENT = [
+    Equivalent(
+        "recurrent/embedding",
+        'order = np.argsort(ids, axis=None, kind="stable")',
+        "order = np.argsort(ids, axis=None)",
+        "the gradients of one symbol are added up in another order, which rounds differently at most",
+        ("numpy",),
+    ),
+    Equivalent(
+        "recurrent/embedding",
+        "d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts, axis=0)  # through (1)",
+        "d_E[symbols] = np.add.reduceat(d_y.reshape(-1, E.shape[1])[order], starts)  # through (1)",
+        "axis 0 is what NumPy takes of itself; here it is written out",
+        ("numpy",),
+    ),
+]
 
 
 def is_equivalent(column: str, path: str, edit) -> bool:

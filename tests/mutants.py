@@ -13,6 +13,7 @@ A sample is drawn by the hash of what is edited: a change of one line elsewhere 
 import argparse
 import ast
 import contextlib
+import functools
 import hashlib
 import io
 import re
@@ -21,7 +22,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -35,7 +36,7 @@ from house import graph  # noqa: E402
 from mutations import Edit, edits  # noqa: E402
 
 from shared import backends, cases, catalogue  # noqa: E402
-from shared.cases import in_dtype, tolerance  # noqa: E402
+from shared.cases import Case, in_dtype, tolerance  # noqa: E402
 from shared.checking.answers import answer, compare, expected, params_only, refusal  # noqa: E402
 
 LEAST_SECONDS = 20  # that a mutant may take; else ten times what the file takes unhurt
@@ -121,37 +122,45 @@ def _cells(function: FunctionType) -> dict:
 
 
 class Checks:
-    """What the tests ask of one algorithm in one column; the oracles are asked once."""
+    """What the tests ask of one algorithm in one column, in steps: most mutants are seen by the first.
+
+    The oracles are asked once, and not before a step is reached.
+    """
 
     def __init__(self, column: str, path: str):
         self.column, self.path = column, path
-        main = cases.main_cases(path)
-        turned = [case for sizes in cases.some_sizes(path) for case in cases.main_cases(path, **sizes)]
-        groups = (main, 1), ([in_dtype(c, "float32") for c in main], 1), (cases.nasty_cases(path), 1), (turned, 10)
-        self.groups = [[(case, expected(path, case), factor) for case in group] for group, factor in groups]
-        self.bad = cases.bad_inputs(path)
+        main, some = cases.main_cases, cases.some_sizes
+        self.steps = [
+            self.agree(lambda: main(path)),
+            self.params_only,
+            self.refuse,
+            self.agree(lambda: [in_dtype(case, "float32") for case in main(path)]),
+            self.agree(lambda: cases.nasty_cases(path)),
+            self.agree(lambda: [case for sizes in some(path) for case in main(path, **sizes)], factor=10),
+        ]
 
-    def run(self):
-        """Killed, or any other exception, if something is not as it must be."""
-        main, single, nasty, turned = self.groups
-        self.compare(main)
-        if self.column == "numpy":
-            for case, *_ in main:
-                pair = params_only(self.path, case)
-                if pair and max(compare(*pair)).error > 0:
-                    raise Killed(f"{case.label}: params_only=True changes the gradient")
-        for bad in self.bad:
+    def agree(self, made: Callable[[], list[Case]], factor: float = 1) -> Callable[[], None]:
+        wanted = functools.cache(lambda: [(case, expected(self.path, case)) for case in made()])
+
+        def step():
+            for case, right in wanted():
+                found = max(compare(answer(self.column, self.path, case), right, case.dtype))
+                if not found.error <= factor * tolerance(case):
+                    raise Killed(f"{case.label}: {found}")
+
+        return step
+
+    def params_only(self):
+        for case in cases.main_cases(self.path) if self.column == "numpy" else ():
+            pair = params_only(self.path, case)
+            if pair and max(compare(*pair)).error > 0:
+                raise Killed(f"{case.label}: params_only=True changes the gradient")
+
+    def refuse(self):
+        for bad in cases.bad_inputs(self.path):
             message = refusal(self.column, self.path, bad)
             if not re.search(bad.says, message):
                 raise Killed(f"{bad.function} says {message!r}")
-        for group in (single, nasty, turned):
-            self.compare(group)
-
-    def compare(self, group):
-        for case, right, factor in group:
-            found = max(compare(answer(self.column, self.path, case), right, case.dtype))
-            if not found.error <= factor * tolerance(case):
-                raise Killed(f"{case.label}: {found}")
 
 
 def users(column: str, path: str) -> list[str]:
@@ -181,47 +190,38 @@ class Judge:
     def __init__(self, column: str, path: str):
         self.column, self.path = column, path
         self.text = catalogue.source(column, path).read_text()
-        self.own = [Checks(column, path)] if path in catalogue.paths() else []
-        self.users = users(column, path)
-        self.others: list[Checks] | None = None
-        started = time.monotonic()
-        self.by_cases()  # the unhurt file must pass
-        self.seconds = max(LEAST_SECONDS, 10 * (time.monotonic() - started))
+        self.own = Checks(column, path).steps if path in catalogue.paths() else []
+        self.seconds: dict[Callable, float] = {}  # that a step may take
 
-    def by_cases(self):
-        _run(self.own)
-
-    def by_users(self):
-        _run(self.others)
-        tests = [str(f) for f in sorted((HERE / "algorithms").glob("test_*.py")) if self.is_about(f)]
-        if tests:
-            _pytest(tests)
-
-    def is_about(self, test: Path) -> bool:
-        text = test.read_text()
-        known = test.name != "test_structure.py"  # it reads files, not functions
-        return known and bool(re.search(rf"\b{self.path.split('/')[-1]}", text))
+    @functools.cached_property
+    def others(self) -> list[Callable]:
+        steps = [step for path in users(self.column, self.path) for step in Checks(self.column, path).steps]
+        word = re.compile(rf"\b{self.path.split('/')[-1]}")
+        tests = [str(f) for f in sorted((HERE / "algorithms").glob("test_*.py")) if word.search(f.read_text())]
+        return [*steps, *([functools.partial(_pytest, tests)] if tests else [])]
 
     def judge(self, edit: Edit) -> str:
         """By what the mutant dies, or "" if it lives."""
-        if self.own and self.kills(edit, self.by_cases, self.seconds):
+        if any(self.kills(edit, step) for step in self.own):
             return "cases"
         if is_signature_changed(self.column, self.text, edit):
             return "signature"
-        if self.others is None:
-            self.others = [Checks(self.column, path) for path in self.users]
-            self.by_users()  # as above
-        return "users and tests" if self.kills(edit, self.by_users, 600) else ""
+        return "users and tests" if any(self.kills(edit, step) for step in self.others) else ""
 
-    def kills(self, edit: Edit, check, seconds: float) -> bool:
+    def kills(self, edit: Edit, step: Callable) -> bool:
+        if step not in self.seconds:  # what is asked of a mutant must hold without it
+            started = time.monotonic()
+            _strictly(step)
+            self.seconds[step] = max(LEAST_SECONDS, 10 * (time.monotonic() - started))
+
         def ring(*_):
             raise Hangs
 
         before = signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds[step])
         try:
             with planted(self.column, self.path, edit.text):
-                check()
+                _strictly(step)
         except (Exception, Hangs, SystemExit):
             return True
         finally:
@@ -230,12 +230,11 @@ class Judge:
         return False
 
 
-def _run(every: list[Checks]):
+def _strictly(step: Callable):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore")
         warnings.filterwarnings("error", module="numpy_impl|torch_impl|tf_impl|shared")  # as pyproject.toml says
-        for checks in every:
-            checks.run()
+        step()
 
 
 def _pytest(tests: list[str]):
@@ -290,8 +289,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="one algorithm, such as lstm")
     asked = parser.parse_args()
-    for name in backends.installed():
-        backends.get(name)
+    backends.get(asked.column)
     paths = [catalogue.find(asked.only)] if asked.only else files(asked.column)
     every = [(p, e) for p in paths for e in edits(catalogue.source(asked.column, p).read_text())]
     chosen = draw(every, asked.sample, asked.seed) if asked.sample else every

@@ -110,6 +110,8 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Raise | ast.JoinedStr) or is_docstring:
         return
     yield node
+    if isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1":  # its edits are all in one place
+        return
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns"):
             for child in value if isinstance(value, list) else [value]:
@@ -134,6 +136,10 @@ def _of(node: ast.AST, source: _Source) -> Iterator[tuple[int, int, str]]:
     elif isinstance(node, ast.BoolOp):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         yield source.between(node.values[0], node.values[1], f" {old} ", f" {new} ")
+    elif (
+        isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1"
+    ):  # of an axis, an index, a size that is left open
+        yield from ((*whole, new) for new in ("0", "1"))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield *whole, source.text(node.operand)
     elif isinstance(node, ast.Constant):
