@@ -15,6 +15,20 @@ class Equivalent(NamedTuple):
 
 EQUIVALENT = [
     Equivalent(
+        "generative/ais",
+        "error = 3 * np.sqrt(np.sum((w - 1) * (w - 1)) / (M - 1) / M)  # (8)",
+        "error = 3 * np.sqrt(np.sum((w + 1) * (w - 1)) / (M - 1) / M)  # (8)",
+        "the mean of w is 1, so Σ (w - 1)² = Σ w² - M = Σ (w + 1) (w - 1)",
+        ("numpy",),
+    ),
+    Equivalent(
+        "generative/ais",
+        "error = 3 * np.sqrt(np.sum((w - 1) * (w - 1)) / (M - 1) / M)  # (8)",
+        "error = 3 * np.sqrt(np.sum((w - 1) * (w + 1)) / (M - 1) / M)  # (8)",
+        "as above",
+        ("numpy",),
+    ),
+    Equivalent(
         "recurrent/embedding",
         'order = np.argsort(ids, axis=None, kind="stable")',
         "order = np.argsort(ids, axis=None)",

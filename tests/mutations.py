@@ -110,7 +110,7 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Raise | ast.JoinedStr) or is_docstring:
         return
     yield node
-    if isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1":  # its edits are all in one place
+    if _is_from_the_end(node):  # one edit: axis 1 in place of -1 is often the same axis
         return
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns"):
@@ -136,10 +136,8 @@ def _of(node: ast.AST, source: _Source) -> Iterator[tuple[int, int, str]]:
     elif isinstance(node, ast.BoolOp):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         yield source.between(node.values[0], node.values[1], f" {old} ", f" {new} ")
-    elif (
-        isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1"
-    ):  # of an axis, an index, a size that is left open
-        yield from ((*whole, new) for new in ("0", "1"))
+    elif _is_from_the_end(node):
+        yield *whole, str(1 - node.operand.value)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield *whole, source.text(node.operand)
     elif isinstance(node, ast.Constant):
@@ -155,6 +153,12 @@ def _of(node: ast.AST, source: _Source) -> Iterator[tuple[int, int, str]]:
         yield *whole, source.text(node.value)
     elif isinstance(node, ast.Call):
         yield from ((*whole, new) for new in _calls(node, source))
+
+
+def _is_from_the_end(node: ast.AST) -> bool:
+    """-1, -2, ...: of an axis or an index."""
+    negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    return negative and isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int)
 
 
 def _constants(value) -> list[str]:
