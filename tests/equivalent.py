@@ -29,6 +29,13 @@ EQUIVALENT = [
         ("numpy",),
     ),
     Equivalent(
+        "convolutional/pooling",
+        "image = _padded(x.new_ones(1, *x.shape[1:3], 1, dtype=torch.bool), pads, False)",
+        "image = _padded(x.new_ones(2, *x.shape[1:3], 1, dtype=torch.bool), pads, False)",
+        "of these images the first alone is read",
+        ("torch",),
+    ),
+    Equivalent(
         "recurrent/embedding",
         'order = np.argsort(ids, axis=None, kind="stable")',
         "order = np.argsort(ids, axis=None)",

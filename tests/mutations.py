@@ -2,7 +2,7 @@
 
 An operator becomes another, a term or a factor is dropped, a number, an axis or a default changes, a comparison is
 turned, a keyword is left out, a function becomes its sibling (sum and mean, max and min), a transposition, a `not` or
-a minus is left out. Left alone are messages of errors, annotations, docstrings and `strict=`.
+a minus is left out. Left alone are messages of errors, annotations, docstrings, `strict=` and `device=`.
 """
 
 import ast
@@ -37,7 +37,7 @@ PAIRS = "sum mean, max min, amax amin, maximum minimum, argmax argmin, zeros one
     "sqrt square, sin cos, cumsum cumprod, union1d intersect1d"  # fmt: skip
 SIBLINGS = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.split()[::-1])}
 LEFT_OUT = ("transpose", "swapaxes", "permute", "movedim", "flip", "reversed", "detach", "stop_gradient", "abs")
-KEPT = {"strict"}  # keywords that say what is true anyway
+KEPT = {"strict", "device"}  # what is true anyway; what only another device than the CPU can show
 
 
 class Edit(NamedTuple):
