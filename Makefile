@@ -12,12 +12,12 @@ BIN     := .venv/bin
 PYTEST  := pytest -n 2 -m "not full"
 
 # Two test processes share the cores: with threads of their own on top, each would wait for the other.
-test test-full test-numpy test-torch test-tf: export OMP_NUM_THREADS = 1
-test test-full test-numpy test-torch test-tf: export OPENBLAS_NUM_THREADS = 1
+test test-full test-numpy test-torch test-tf mutants: export OMP_NUM_THREADS = 1
+test test-full test-numpy test-torch test-tf mutants: export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes train race bench fixtures measured \
-        lint format clean need-algo compare site chromium
+.PHONY: help setup demo test test-full test-numpy test-torch test-tf check mistakes mutants train race bench \
+        fixtures measured lint format clean need-algo compare site chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ check: setup ## measure errors against oracles: ALGO=lstm, or every algorithm
 
 mistakes: need-algo setup ## show the classic mistakes and the numbers they produce: ALGO=lstm
 	$(BIN)/triptych mistakes $(ALGO)
+
+mutants: setup ## plant small mistakes and see whether the tests notice: BACKEND=numpy|torch|tf, ALGO=lstm
+	$(BIN)/python tests/mutants.py --column $(BACKEND) $(if $(ALGO),--only $(ALGO),--sample 200)
 
 compare: need-algo setup ## read an algorithm in three columns: ALGO=lstm
 	$(BIN)/triptych compare $(ALGO)

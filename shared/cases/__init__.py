@@ -97,6 +97,13 @@ def main_cases(path: str, **sizes: int) -> list[Case]:
     return list(of(path).cases(Draw(_seed(path)), **sizes))
 
 
+def some_sizes(path: str) -> list[dict[str, int]]:
+    """The smallest sizes, the largest ones, and a mixture with odd ones."""
+    smallest, rng = of(path).SMALLEST, np.random.default_rng(len(path))
+    mixture = {name: least + int(rng.integers(0, 5)) for name, least in smallest.items()}
+    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, mixture]
+
+
 def nasty_cases(path: str) -> list[Case]:
     return _optional(path, "nasty")
 

@@ -67,6 +67,7 @@ def nasty(draw):
     tail = -np.array([5.0, 10.0, 20.0, 35.0])
     for x in tail:  # one by one: beside 7e-7, 1e-267 has no relative error
         yield Case("gelu", (np.array([x]),), gelu_by_math, grad=False, name=f"left tail {x:g}")
+    yield Case("leaky_relu", (2 * draw(4, 3),), oracle("leaky_relu"), {"alpha": -0.5}, name="a falling lower branch")
     yield Case("relu", (np.array([np.nan, 1.0]),), lambda x: x, grad=False, name="NaN")
 
 

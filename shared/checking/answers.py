@@ -136,6 +136,25 @@ def _slope(value: Callable, leaves: list, i: int, step: np.ndarray) -> float:
     return (sides[0] - sides[1]) / 2
 
 
+def params_only(path: str, case: Case) -> tuple[Answer, Answer] | None:
+    """What NumPy's backward gives with `params_only=True`, and, of the same arguments, what it gives without.
+
+    None if there is no such option; Mismatch if the second argument gets a gradient all the same, or the first none.
+    """
+    from shared.backends import numpy_backend as numpy
+
+    fn = getattr(backends.module("numpy", path), case.function) if case.grad else None
+    back = fn and numpy.backward(fn)
+    if not back or "params_only" not in inspect.signature(back).parameters:
+        return None
+    outputs, cache = fn(*backends.to_backend("numpy", case.args), **case.static)
+    full, alone = (tuple(back(cache, cotangents(outputs), params_only=only)) for only in (False, True))
+    if alone[0] is None or alone[1] is not None:
+        raise Mismatch(f"{back.__name__}(params_only=True) gives too much or too little")
+    full = [grad if other is not None else None for grad, other in zip(full, alone, strict=True)]
+    return Answer({}, flatten(alone, "grads")), Answer({}, flatten(tuple(full), "grads"))
+
+
 def refusal(backend: str, path: str, bad: Bad) -> str:
     """The message of the ValueError that a bad input raises; Mismatch if it raises none."""
     module = backends.module(backend, path)

@@ -170,6 +170,7 @@ def test_an_rbm_is_a_boltzmann_machine_without_connections_inside_a_side():
 @each_column
 def test_as_many_units_as_allowed_are_summed_over_and_not_one_more(column, monkeypatch):
     module = backends.module(column, "generative/boltzmann_machine")
+    assert module.LARGEST == 20, "as the specification says"
     monkeypatch.setattr(module, "LARGEST", 3)
     (three, four) = to_backend(column, (np.zeros(3), np.zeros(4)))
     np.testing.assert_array_equal(to_numpy(column, module.boltzmann_machine_states(three)), states(3))

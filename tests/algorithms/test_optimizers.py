@@ -141,6 +141,17 @@ def test_float32_stays_float32(path, column):
 
 @each_path
 @each_column
+def test_a_single_number_stays_float32(path, column):
+    """PyTorch and NumPy let a float64 number without dimensions win over a float32 one, but not over an array."""
+    module, name = backends.module(column, path), path.split("/")[-1]
+    params = backends.to_backend(column, {"b": np.array(0.5, "float32")})
+    result = getattr(module, f"{name}_update")(params, getattr(module, f"{name}_init")(params), params)
+    leaves = optree.tree_leaves(backends.to_numpy(column, result))
+    assert {leaf.dtype.name for leaf in leaves} <= {"float32", "int64"}
+
+
+@each_path
+@each_column
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.full
 def test_a_compiled_step_is_the_step(path, column, dtype):

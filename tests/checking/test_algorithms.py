@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,7 +14,15 @@ from safetensors import safe_open
 from shared import backends, cases, catalogue
 from shared.cases import in_dtype, tolerance
 from shared.checking import broken, fixtures, golden, mistakes
-from shared.checking.answers import answer, compare, expected, finite_differences, refusal, second_opinions
+from shared.checking.answers import (
+    answer,
+    compare,
+    expected,
+    finite_differences,
+    params_only,
+    refusal,
+    second_opinions,
+)
 from shared.comparing import backward_lines, question_six
 from shared.differences import FINITE, Difference, difference
 
@@ -65,6 +74,15 @@ def test_hand_written_gradient_equals_finite_differences(path):
     gradients_equal_differences(path, directions=4)
 
 
+@each_path
+def test_parameters_alone_get_the_gradient_that_they_get_among_all(path):
+    """With params_only=True the first argument's gradient is the same to the last bit, and the second has none."""
+    for case in cases.main_cases(path):
+        pair = params_only(path, case)
+        if pair:
+            assert max(compare(*pair)).error == 0, case.label
+
+
 @pytest.mark.full
 @each_path
 def test_hand_written_gradient_equals_finite_differences_in_every_element(path):
@@ -81,7 +99,9 @@ def gradients_equal_differences(path, directions=None):
 @each_path
 def test_other_libraries_agree_with_the_oracle(path):
     for case in cases.main_cases(path):
-        for library, outputs in second_opinions(case).items():
+        opinions = second_opinions(case)
+        assert opinions.keys() == {library for library in case.second if find_spec(library)}
+        for library, outputs in opinions.items():
             found = difference(once(expected, path, case=case).outputs, outputs)
             agree(found, tolerance(case), f"{case.label}, {library}")
 
@@ -150,18 +170,11 @@ def test_bad_input_is_refused(path, column):
         assert re.search(bad.says, message), f"{bad.function} says {message!r}, expected {bad.says!r}"
 
 
-def chosen_sizes(path):
-    """The smallest sizes, the largest ones, and a mixture with odd ones."""
-    smallest, rng = cases.of(path).SMALLEST, np.random.default_rng(len(path))
-    mixture = {name: least + int(rng.integers(0, 5)) for name, least in smallest.items()}
-    return [dict(smallest), {name: least + 4 for name, least in smallest.items()}, mixture]
-
-
 @each_path
 @pytest.mark.parametrize("which", range(3), ids=["smallest", "largest", "mixed"])
 def test_any_shape(path, which):
     """Sizes 1, odd and empty ones: every column against the oracle, or, without it, NumPy against differences."""
-    right_for_sizes(path, chosen_sizes(path)[which])
+    right_for_sizes(path, cases.some_sizes(path)[which])
 
 
 @pytest.mark.full

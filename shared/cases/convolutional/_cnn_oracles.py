@@ -84,18 +84,19 @@ def keras_eval(params, x, states, *, padding="valid", pools=2):
     return model(x).numpy()
 
 
-def initial(rng, size, *, convs, dense, norm, padding, pools, dtype):
+def initial(rng, size, *, convs, dense, dtype, norm=False, padding="valid", pools=2):
     """The same draws in the same order, by the fans' formula."""
     generator = np.random.default_rng(rng.seed)
     height, width, c = size
     blocks, states = [], []
-    for k, n_out in convs:
+    for i, (k, n_out) in enumerate(convs):
         bound = (6 / (k * k * c)) ** 0.5
         W = generator.uniform(-bound, bound, (k, k, c, n_out))
         unit = (np.ones(n_out), np.zeros(n_out))
         blocks.append(CNNBlock(W, None if norm else unit[1], BatchNormParams(*unit) if norm else None))
         states.append(BatchNormState(*unit[::-1]) if norm else None)
         left = 0 if padding == "same" else k - 1
-        height, width, c = (height - left) // pools, (width - left) // pools, n_out
+        pool = pools[i] if isinstance(pools, tuple) else pools
+        height, width, c = (height - left) // pool, (width - left) // pool, n_out
     rest = type("Rest", (), {"seed": generator})
     return CNNParams(tuple(blocks), he_layers(rest, (height * width * c, *dense), dtype)), tuple(states)

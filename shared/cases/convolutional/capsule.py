@@ -121,6 +121,14 @@ def nasty(draw):
     v = capsules(draw, 4, 3, 5)
     v[1], v[2, 1] = 0, 0
     yield Case("capsule_classes", (v,), classes, grad=False, name="all equally long")
+    primary = Conv2DParams(draw(3, 2, 3, 8), draw(8))
+    yield Case(
+        "capsule_primary", (primary, draw(2, 6, 6, 3)), torch_primary, {"size": 4, "stride": 1}, name="stride 1"
+    )
+    for name, static in (("two rounds", {"iterations": 2}), ("constant coefficients", {"stop_gradient": True})):
+        yield Case("capsule", (params.encoder, x), torch_capsule, static, name=name)
+    sizes = {"kernel": 2, "channels": (4,), "types": 3, "sizes": (2, 5), "hidden": (6,), "dtype": "float64"}
+    yield Case("capsule_init", (Seed(6), (5, 6, 2), 3), initial, sizes, grad=False, name="one convolution")
 
 
 def bad(draw):

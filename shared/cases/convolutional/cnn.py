@@ -85,6 +85,12 @@ def nasty(draw):
     yield Case("cnn_loss", args, torch_loss, {"pools": 3}, name="empty images")
     args = whole[0], draw(2, 4, 5, 2), np.array([2, 0]), tuple(np.zeros((2, n), bool) for n in (3, 4))
     yield Case("cnn_loss", args, torch_loss, {"pools": 1, "p": 0.5}, name="everything dropped")
+    few = {"convs": ((3, 4), (2, 5)), "dense": (3,), "pools": (2, 1), "dtype": "float64"}
+    yield Case("cnn_init", (Seed(6), (7, 8, 2)), initial, few, grad=False, name="one pool for each block")
+    flat = network(draw, 2, ((1, 1),), (3,), 1, (3,), (True,))
+    args = flat[0], draw(4, 1, 1, 2), flat[1]
+    yield Case("cnn_train", args, torch_train, {"pools": 1}, name="one pixel, normalized", tolerance=RUN)
+    yield Case("cnn", args, torch_eval, {"pools": 1}, grad=False, name="one pixel, normalized")
 
 
 def bad(draw):

@@ -154,6 +154,7 @@ def bad(draw):
     yield wrong("x has 4 channels, expected 8, as params.W has 4 in each of 2 groups", groups=2)
     yield wrong("groups is 4, expected a divisor of 6, the channels out of params.W", groups=4)
     yield wrong("groups is 0, expected a divisor", groups=0)
+    yield wrong("groups is 2.0, expected a divisor", groups=2.0)
     yield wrong("stride is 0, expected an integer or two, at least 1", stride=0)
     yield wrong(r"stride is \(1, 2, 3\), expected an integer or two", stride=(1, 2, 3))
     yield wrong(r"dilation is \(1, -1\), expected an integer or two, at least 1", dilation=(1, -1))
@@ -166,6 +167,9 @@ def bad(draw):
     yield wrong(r"params.W has shape .* kH at least 1", params=params._replace(W=draw(0, 2, 4, 6)))
     yield wrong("x has dtype float32, expected float64", x=x.astype("float32"))
     yield Bad("conv2d_init", (Seed(1), (3, 3), 4, 6), "groups is 4, expected a divisor of 4 and 6", {"groups": 4})
+    yield Bad("conv2d_init", (Seed(1), (3, 3), 3, 4), "groups is 2, expected a divisor of 3 and 4", {"groups": 2})
+    yield Bad("conv2d_init", (Seed(1), (3, 3), 4, 6), "groups is 0, expected a divisor of 4 and 6", {"groups": 0})
+    yield Bad("conv2d_geometry", ((0, 3), (1, 1)), "an image has 0 rows and padding", {"padding": ((1, 1), (0, 0))})
 
 
 MUTANTS = [

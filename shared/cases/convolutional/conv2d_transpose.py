@@ -148,6 +148,7 @@ def bad(draw):
     yield wrong(r"params.b has shape \(6,\), expected \(12,\), as params.W has 6 in each of 2 groups", groups=2)
     yield wrong("groups is 3, expected a divisor of 4, the channels in of params.W", groups=3)
     yield wrong("groups is 0, expected a divisor", groups=0)
+    yield wrong("groups is 2.0, expected a divisor", groups=2.0)
     yield wrong("stride is 0, expected an integer or two, at least 1", stride=0)
     yield wrong(r"dilation is \(1, 0\), expected an integer or two", dilation=(1, 0))
     yield wrong("padding is 'full', expected \"valid\"", padding="full")
@@ -156,6 +157,8 @@ def bad(draw):
     yield wrong(r"x has shape .* H at least 1", x=draw(2, 0, 3, 4))
     yield wrong("x has dtype float32, expected float64", x=x.astype("float32"))
     yield Bad("conv2d_transpose_init", (Seed(1), (3, 3), 4, 6), "groups is 4, expected a divisor", {"groups": 4})
+    yield Bad("conv2d_transpose_init", (Seed(1), (3, 3), 3, 4), "groups is 2, expected a divisor", {"groups": 2})
+    yield Bad("conv2d_transpose_init", (Seed(1), (3, 3), 4, 6), "groups is 0, expected a divisor", {"groups": 0})
 
 
 MUTANTS = [

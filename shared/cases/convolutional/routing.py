@@ -80,6 +80,7 @@ def nasty(draw):
     some = draw(2, 4, 5, 6)
     some[:, :, 2] = 0
     yield Case("routing", (some,), torch_routing, name="a zero capsule among others")
+    yield Case("routing", (some,), torch_routing, {"eps": 0.5}, name="large eps")
 
 
 def bad(draw):

@@ -91,6 +91,8 @@ def nasty(draw):
     big = params._replace(decoder=layers(draw, 2, 5, 4, scale=1e4))
     yield Case("denoising_autoencoder_loss", (big, x, draw(3, 4)), torch_loss, name="logits of 1e4")
     yield Case("denoising_autoencoder", (params, draw(0, 4)), torch_denoising, name="no examples")
+    args, tanh = (params, x, draw(3, 4)), {"activation": "tanh"}
+    yield Case("denoising_autoencoder_gaussian_loss", args, torch_gaussian_loss, tanh, name="sigma as it is")
 
 
 def bad(draw):

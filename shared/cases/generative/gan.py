@@ -74,6 +74,9 @@ def nasty(draw):
     args = (linear.generator, linear.discriminator, z)
     yield Case("gan_generator_loss", args, torch_generator_loss, {"output": "linear"}, name="linear nets")
     yield Case("gan_generate", (generator, z[:0]), torch_generate, name="no noise")
+    yield Case("gan_discriminate", (discriminator, x), torch_discriminate, name="activation as it is")
+    static = {"dtype": "float64"}
+    yield Case("gan_init", (Seed(4), (2, 4, 5, 3), (3, 4, 1)), initial, static, grad=False, name="of other depths")
 
 
 def bad(draw):

@@ -86,6 +86,8 @@ def nasty(draw):
     yield Case("vae_loss", (flat, bits(draw, 5, 4), draw(5, 3)), torch_loss, name="linear, no hidden layer")
     yield Case("vae_loss", (params, x, 0 * eps), torch_loss, tanh, name="no noise")
     yield Case("vae_elbo", (params, x[:0], eps[:0]), torch_elbo, tanh, name="no examples")
+    yield Case("vae", (params, x, eps), torch_vae, name="activation as it is")
+    yield Case("vae_elbo", (params, x, eps), torch_elbo, name="activation as it is")
 
 
 def bad(draw):

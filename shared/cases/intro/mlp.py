@@ -70,6 +70,7 @@ def nasty(draw):
     dead = layers(draw, 3, 5, 4)
     dead = (dead[0]._replace(W=np.zeros((3, 5)), b=np.zeros(5)), dead[1])
     yield Case("mlp_loss", (dead, draw(6, 3), draw.integers(4, 6)), torch_loss, name="every hidden unit at the kink")
+    yield Case("mlp_init", (Seed(4), (3, 4, 5, 2)), he_layers, {"dtype": "float64"}, grad=False, name="four sizes")
 
 
 def bad(draw):

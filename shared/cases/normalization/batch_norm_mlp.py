@@ -34,7 +34,7 @@ def torch_loss(params, x, labels, *, eps):
     return F.cross_entropy(torch_mlp(params, x, states, momentum=0.1, eps=eps)[0], labels)
 
 
-def torch_mlp_eval(params, x, states, *, eps):
+def torch_mlp_eval(params, x, states, *, eps=1e-5):
     import torch
     import torch.nn.functional as F
 
@@ -82,6 +82,7 @@ def nasty(draw):
     yield Case(
         "batch_norm_mlp_loss", (huge, x, np.array([0, 1, 1, 0, 1])), torch_loss, {"eps": 1e-5}, name="huge logits"
     )
+    yield Case("batch_norm_mlp_eval", (net, x, states), torch_mlp_eval, grad=False, name="eps as it is")
 
 
 def bad(draw):

@@ -93,6 +93,8 @@ def nasty(draw):
     args = (params, draw(2, 5), draw(200, 2, 6), unequal(200, 2))
     yield Case("attention", args, torch_attention, name="two hundred places")
     yield Case("attention", (params, draw(0, 5), draw(4, 0, 6)), torch_attention, name="no examples")
+    args = (draw(7), draw(3, 7), draw(4, 3, 7), draw(4, 3, 6))
+    yield Case("attention_read", args, torch_read, name="no mask")
 
 
 def bad(draw):

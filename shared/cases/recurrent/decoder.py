@@ -75,7 +75,7 @@ def keras_decoder(params, inputs, s_0, hs, mask=None):
     return np.stack(logits)
 
 
-def initial(rng, K, D, M, H, context, n_attention, dtype):
+def initial(rng, K, D, M, H, context, dtype, n_attention=0):
     generator = np.random.default_rng(rng.seed)
     E, W_x = 0.1 * generator.standard_normal((K, D)), glorot(generator, D, 3 * H)
     W_c, reads = None if context == "init" else glorot(generator, M, 3 * H), None
@@ -142,6 +142,8 @@ def nasty(draw):
     args = (weights(draw, "attention", 4, 3, 6, 5, 3), draw.integers(4, 200, 1), draw(1, 5), draw(3, 1, 6))
     args[0].W_h[:] /= 4  # or the gradients of two hundred steps explode
     yield Case("decoder", args, torch_decoder, tolerance=RUN, name="two hundred steps")
+    static = {"context": "concat", "dtype": "float64"}
+    yield Case("decoder_init", (Seed(6), 4, 3, 6, 5), initial, static, grad=False, name="n_attention as it is")
 
 
 def bad(draw):

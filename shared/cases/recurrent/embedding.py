@@ -23,7 +23,7 @@ def keras_embedding(E, ids):
     return layer(ids).numpy()
 
 
-def initial(rng, V, D, s, dtype):
+def initial(rng, V, D, dtype, s=0.1):
     return s * np.random.default_rng(rng.seed).standard_normal((V, D))
 
 
@@ -45,6 +45,7 @@ def nasty(draw):
     ):
         yield Case("embedding", (E, ids), torch_embedding, name=name)
     yield Case("embedding", (draw(1, 1), np.zeros(3, np.int64)), torch_embedding, name="all sizes one")
+    yield Case("embedding_init", (Seed(6), 4, 3), initial, {"dtype": "float64"}, grad=False, name="s as it is")
 
 
 def bad(draw):

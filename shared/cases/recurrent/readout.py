@@ -97,6 +97,10 @@ def nasty(draw):
     yield Case("readout_next_loss", (params, xs, labels, mask & ~mask), torch_next_loss, name="of padding alone")
     yield Case("readout_last", (params, xs, mask), torch_last, tolerance=RUN, name="a sequence of padding alone")
     yield Case("readout_last", (params, xs[:, :0]), torch_last, tolerance=RUN, name="no sequences")
+    args = (params, xs, stacked.initial(draw, params.layers, 3))
+    yield Case("readout", args, torch_readout, tolerance=RUN, name="no mask")
+    one = np.arange(18).reshape(6, 3) == 7
+    yield Case("readout_next_loss", (params, xs, labels, one), torch_next_loss, tolerance=RUN, name="one step counts")
 
 
 def bad(draw):

@@ -73,7 +73,7 @@ def keras_seq2seq(params, source, source_mask, target, *, bos=0):
     return decoder.keras_decoder(params.decoder, inputs, s, hs, source_mask)
 
 
-def initial(rng, V, K, D, H, context, n_attention, dtype):
+def initial(rng, V, K, D, H, dtype, context="attention", n_attention=0):
     generator = np.random.default_rng(rng.seed)
     E, half = 0.1 * generator.standard_normal((V, D)), H // 2
     encoder = []
@@ -84,7 +84,7 @@ def initial(rng, V, K, D, H, context, n_attention, dtype):
     class Same:  # decoder.initial makes its generator from a seed; here it is the one that has drawn already
         seed = generator
 
-    return Seq2SeqParams(E, tuple(encoder), decoder.initial(Same, K, D, H, H, context, n_attention or half, dtype))
+    return Seq2SeqParams(E, tuple(encoder), decoder.initial(Same, K, D, H, H, context, dtype, n_attention or half))
 
 
 def weights(draw, context, V, K, D, A, half):
@@ -139,6 +139,11 @@ def nasty(draw):
     yield Case("seq2seq_loss", (loud, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge embeddings")
     sure = params._replace(decoder=params.decoder._replace(W_o=1e4 * params.decoder.W_o))
     yield Case("seq2seq_loss", (sure, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge logits")
+    args = (params, source, mask, target)
+    yield Case("seq2seq", args, torch_seq2seq, tolerance=RUN, name="bos as it is")
+    yield Case("seq2seq_loss", (*args, valid), torch_loss, {"bos": 3}, tolerance=RUN, name="bos 3")
+    static = {"dtype": "float64"}
+    yield Case("seq2seq_init", (Seed(6), 5, 6, 3, 8), initial, static, grad=False, name="attention half as wide")
 
 
 def bad(draw):

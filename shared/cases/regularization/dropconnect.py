@@ -41,7 +41,7 @@ def on_arrays(oracle):
     return call
 
 
-def kept(u, *, p):
+def kept(u, *, p=0.5):
     return ~(u >= 1 - p)
 
 
@@ -77,6 +77,7 @@ def nasty(draw):
     edges = np.array([0.0, 0.25, 0.75, np.nextafter(1, 0)])
     for p in (1.0, 0.75, 0.25, 0.0):
         yield Case("dropconnect_mask", (edges,), kept, {"p": p}, grad=False, name=f"edges, p = {p}")
+    yield Case("dropconnect_mask", (draw.uniform(3, 4),), kept, grad=False, name="p as it is")
 
 
 def bad(draw):

@@ -13,7 +13,7 @@ from shared.cases.regularization.dropconnect import masks, torch_dropconnect, to
 SMALLEST = {"N": 0, "D": 1, "H": 1}
 
 
-def torch_mlp(params, x, masks, *, p, inverted):
+def torch_mlp(params, x, masks, *, p=0.5, inverted=False):
     import torch.nn.functional as F
 
     v = F.relu(F.linear(x, params.W_g.T, params.b_g))
@@ -21,7 +21,7 @@ def torch_mlp(params, x, masks, *, p, inverted):
     return F.linear(F.relu(u), params.W_o.T, params.b_o)
 
 
-def torch_mlp_eval(params, x, normals, *, p):
+def torch_mlp_eval(params, x, normals, *, p=0.5):
     import torch
     import torch.nn.functional as F
 
@@ -68,6 +68,9 @@ def nasty(draw):
     yield Case("dropconnect_mlp_loss", args, torch_loss, {"p": 1.0, "inverted": True}, name="every weight dropped")
     args = (network(draw, 1, 1, 1, 1), draw(1, 1), np.array([0]), masks(draw, 1, D=1, H=1, p=0.0))
     yield Case("dropconnect_mlp_loss", args, torch_loss, {"p": 0.5, "inverted": False}, name="all sizes one")
+    on = masks(draw, 3, D=4, H=5)
+    yield Case("dropconnect_mlp", (net, x, on), torch_mlp, {"inverted": True}, name="inverted, p as it is")
+    yield Case("dropconnect_mlp_eval", (net, x, draw(2, 3, 5)), torch_mlp_eval, grad=False, name="p as it is")
 
 
 def bad(draw):

@@ -13,7 +13,7 @@ def torch_dropout(x, mask, *, p):
     return x.masked_fill(~mask, 0) / (1 - p) if p < 1 else 0 * x
 
 
-def not_dropped(u, *, p):
+def not_dropped(u, *, p=0.5):
     return ~(u >= 1 - p)
 
 
@@ -57,6 +57,7 @@ def nasty(draw):
     edges = np.array([0.0, 0.25, 0.75, np.nextafter(1, 0)])
     for p in (0.0, 0.25, 0.75, 1.0):
         yield Case("dropout_mask", (edges,), not_dropped, {"p": p}, grad=False, name=f"edges, p = {p}")
+    yield Case("dropout_mask", (draw.uniform(3, 4),), not_dropped, grad=False, name="p as it is")
 
 
 def bad(draw):

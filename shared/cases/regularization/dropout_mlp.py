@@ -11,7 +11,7 @@ from shared.cases.regularization.dropout import mask, torch_dropout
 SMALLEST = {"N": 1, "D": 1, "H": 1, "K": 1}
 
 
-def torch_mlp(params, x, masks, *, p_input, p):
+def torch_mlp(params, x, masks, *, p_input=0.2, p=0.5):
     import torch.nn.functional as F
 
     x = torch_dropout(x, masks[0], p=p_input)
@@ -20,7 +20,7 @@ def torch_mlp(params, x, masks, *, p_input, p):
     return F.linear(x, params[-1].W.T, params[-1].b)
 
 
-def torch_loss(params, x, labels, masks, *, p_input, p):
+def torch_loss(params, x, labels, masks, *, p_input=0.2, p=0.5):
     import torch.nn.functional as F
 
     return F.cross_entropy(torch_mlp(params, x, masks, p_input=p_input, p=p), labels)
@@ -47,6 +47,8 @@ def nasty(draw):
     one = (MLPLayer(draw(1, 1), draw(1)),)
     args = (one, draw(1, 1), np.array([0]), (np.array([[True]]),))
     yield Case("dropout_mlp_loss", args, torch_loss, {"p_input": 0.5, "p": 0.5}, name="no hidden layer, sizes one")
+    yield Case("dropout_mlp", (params, x, masks), torch_mlp, name="p as it is")
+    yield Case("dropout_mlp_loss", (params, x, labels, masks), torch_loss, name="p as it is")
 
 
 def bad(draw):

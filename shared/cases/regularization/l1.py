@@ -13,7 +13,7 @@ SMALLEST = {"D": 1, "H": 1}
 
 
 def torch_l1(pick):
-    def penalty(params, *, strength):
+    def penalty(params, *, strength=0.01):
         import torch
 
         return strength * sum(torch.linalg.vector_norm(w, ord=1) for w in pick(params))
@@ -44,6 +44,7 @@ def nasty(draw):
     yield Case("l1", (params,), torch_l1(of_linear), {"strength": 0}, name="strength 0")
     empty = {"W": draw(0, 3), "w": draw(2), "b": draw(0)}
     yield Case("l1", (empty,), torch_l1(lambda p: [p["W"], p["w"]]), STRENGTH, name="an empty weight")
+    yield Case("l1", (params,), torch_l1(of_linear), name="strength as it is")
 
 
 bad = partial(l2.bad, function="l1")

@@ -30,7 +30,7 @@ def of_linear(params):
 
 
 def torch_l2(pick):
-    def penalty(params, *, strength):
+    def penalty(params, *, strength=0.01):
         import torch
 
         return strength * sum(torch.linalg.vector_norm(w) ** 2 for w in pick(params)) / 2
@@ -70,6 +70,7 @@ def nasty(draw):
     yield Case("l2", (params,), torch_l2(of_linear), {"strength": 0}, name="strength 0")
     huge = LinearRegressionParams(w=1e18 * draw(3).astype("float32"), b=draw().astype("float32"))
     yield Case("l2", (huge,), torch_l2(of_linear), STRENGTH, dtype="float32", name="huge weights, float32")
+    yield Case("l2", (params,), torch_l2(of_linear), name="strength as it is")
 
 
 def bad(draw, function="l2"):
