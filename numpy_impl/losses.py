@@ -132,7 +132,7 @@ def _shifted(x, axis):
 def log_softmax(logits: Float[Array, "*positions K"]) -> Float[Array, "*positions K"]:
     _, shifted, log_sum = _shifted(logits, -1)
     log_p = shifted - log_sum  # (7)
-    return log_p, log_p
+    return log_p, log_p.copy()
 
 
 def log_softmax_backward(cache, d_log_p):

@@ -65,13 +65,14 @@ from numpy_impl.generative.rbm import (
     rbm_visible,
 )
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 
 DBNParams = tuple[RBMParams, ...]
 
 
+@checked
 def dbn_init(
-    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: str = "float32"
+    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: Dtype = "float32"
 ) -> tuple[RBMParams, ...]:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, H), every one at least 1")

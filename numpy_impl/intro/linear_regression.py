@@ -45,7 +45,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 
 
 class LinearRegressionParams(NamedTuple):
@@ -53,7 +53,8 @@ class LinearRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def linear_regression_init(n_features: int, *, dtype: str = "float32") -> LinearRegressionParams:
+@checked
+def linear_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LinearRegressionParams:
     return LinearRegressionParams(w=np.zeros(n_features, dtype), b=np.zeros((), dtype))
 
 

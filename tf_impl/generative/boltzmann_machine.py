@@ -61,7 +61,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 from tf_impl import losses
 from tf_impl.activations import sigmoid
 
@@ -73,7 +73,8 @@ class BoltzmannMachineParams(NamedTuple):
     b: Float[Array, "n"]
 
 
-def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: str = "float32") -> BoltzmannMachineParams:
+@checked
+def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: Dtype = "float32") -> BoltzmannMachineParams:
     W = _upper(tf.constant(rng.normal(0, 0.1, (n_units, n_units)), dtype))
     return BoltzmannMachineParams(W, b=tf.zeros([n_units], dtype))
 

@@ -44,7 +44,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 from tf_impl import losses
 
 
@@ -53,7 +53,8 @@ class LinearRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def linear_regression_init(n_features: int, *, dtype: str = "float32") -> LinearRegressionParams:
+@checked
+def linear_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LinearRegressionParams:
     return LinearRegressionParams(w=tf.zeros([n_features], dtype), b=tf.zeros([], dtype))
 
 

@@ -44,7 +44,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 from torch_impl import losses
 
 
@@ -53,7 +53,8 @@ class LinearRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def linear_regression_init(n_features: int, *, dtype: str = "float32") -> LinearRegressionParams:
+@checked
+def linear_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LinearRegressionParams:
     kind = {"dtype": getattr(torch, dtype)}
     return LinearRegressionParams(w=torch.zeros(n_features, **kind), b=torch.zeros((), **kind))
 
