@@ -131,6 +131,8 @@ def dbn_generate(
 @checked
 def dbn_unroll(params: DBNParams) -> MLPParams:
     """The classifier that a DBN with labels is: hidden layers, and an output layer of the labels' weights."""
+    if len(params) < 2:
+        raise ValueError("dbn_unroll: params has one RBM, expected hidden layers and a top RBM with labels")
     top, n = params[-1], params[0].W.shape[0]
     for i, rbm in enumerate(params[:-1]):
         _check_rows("dbn_unroll", f"params[{i}]", rbm, n)

@@ -173,7 +173,7 @@ def _gradient(v, p_data, v_k, p_k):
 def rbm_pseudo_likelihood(
     params: RBMParams, v: Float[Array, "N D"], flip: Annotated[Int[Array, "N"], Below("D")]
 ) -> Float[Array, "N"]:
-    flipped = tf.range(v.shape[1], dtype=flip.dtype) == flip[:, None]
+    flipped = tf.range(v.shape[1], dtype=tf.int64) == tf.cast(flip, tf.int64)[:, None]
     rows = tf.concat([v, tf.where(flipped, 1 - v, v)], axis=0)  # (10)
     energies = rbm_free_energy(params, rows)  # (3)
     gap = energies[: v.shape[0]] - energies[v.shape[0] :]  # (11)
