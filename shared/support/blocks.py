@@ -18,9 +18,10 @@ def map_leaves(formula: Callable, *trees):
     """`formula` applied to the corresponding leaves of trees of one structure.
 
     `params, m, v = map_leaves(update, params, grads, m, v)`: where the formula returns several arrays, there are as
-    many trees; where it returns one, there is one. All arrays of a call have one shape. In PyTorch, a leaf of the first
-    tree that requires gradients, beside others that don't, is a parameter: the result requires them in its turn, and
-    has no graph that would grow from step to step.
+    many trees; where it returns one, there is one. All arrays of a call have one shape.
+
+    In PyTorch, a leaf of the first tree that requires gradients, beside others that don't, is a parameter: the result
+    requires them in its turn, and has no graph that would grow from step to step.
     """
     leaves, structure = optree.tree_flatten(trees[0])
     others = (optree.tree_leaves(tree) for tree in trees[1:])
@@ -32,9 +33,7 @@ def map_leaves(formula: Callable, *trees):
 
 def _step(formula: Callable, first, *others):
     wants = lambda x: getattr(x, "requires_grad", False)
-    if not wants(first) or any(
-        map(wants, others)
-    ):  # gradients with a graph: somebody differentiates through the step
+    if not wants(first) or any(map(wants, others)):  # gradients with a graph: it is wanted
         return formula(first, *others)
     new = formula(first.detach(), *others)
     (new[0] if isinstance(new, tuple) else new).requires_grad_()

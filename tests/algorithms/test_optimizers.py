@@ -166,7 +166,8 @@ def a_step(path, requires_grad, create_graph=False):
     state = init(params)
     for _ in range(2):
         loss = scale * sum((p**3).sum() for p in params.values())
-        grads = dict(zip(params, torch.autograd.grad(loss, list(params.values()), create_graph=create_graph)))
+        grads = torch.autograd.grad(loss, list(params.values()), create_graph=create_graph)
+        grads = dict(zip(params, grads, strict=True))
         if not requires_grad:
             params = {name: p.detach() for name, p in params.items()}
         params, state = update(grads, state, params)
@@ -195,7 +196,8 @@ def test_gradients_with_a_graph_are_followed_through_the_step(path):
 
     params, _, scale = a_step(path, requires_grad=True, create_graph=True)
     (slope,) = torch.autograd.grad(params["W"].sum() + params["b"].sum(), scale)
-    assert torch.isfinite(slope) and slope != 0
+    assert torch.isfinite(slope)
+    assert slope != 0
 
 
 # --- the counter-example, and all of them in one picture ---------------------------------------------------------
