@@ -1,5 +1,6 @@
 """Oracles: torch.nn.functional, and Keras on TensorFlow for the values; math.erfc for gelu's left tail."""
 
+import itertools
 import math
 
 import numpy as np
@@ -68,6 +69,8 @@ def nasty(draw):
     for x in tail:  # one by one: beside 7e-7, 1e-267 has no relative error
         yield Case("gelu", (np.array([x]),), gelu_by_math, grad=False, name=f"left tail {x:g}")
     yield Case("leaky_relu", (2 * draw(4, 3),), oracle("leaky_relu"), {"alpha": -0.5}, name="a falling lower branch")
+    for name, x in itertools.product(("elu", "selu"), (-40.0, -100.0, -700.0)):  # one by one, as above
+        yield Case(name, (np.array([x]),), oracle(name), name=f"left tail {x:g}")
     yield Case("relu", (np.array([np.nan, 1.0]),), lambda x: x, grad=False, name="NaN")
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import optree
 from jaxtyping import AbstractArray
 
-from shared.support.rules import Below, Chain, Range, TreeOf
+from shared.support.rules import Below, Chain, OneOf, Range, TreeOf
 
 
 class Call:
     """The sizes of dimensions and the dtype that one call has bound so far, and by which argument."""
 
-    def __init__(self, function: str, smallest: dict[str, int], sizes: dict[str, tuple[Any, str]]):
+    def __init__(self, function: str, smallest: dict[str, int], sizes: dict[str, tuple[Any, str]], dtype=None):
         self.function, self.smallest, self.sizes = function, smallest, dict(sizes)
-        self.dtype: tuple[str, str] | None = None
+        self.dtype: tuple[str, str] | None = dtype  # and the argument that has it
         self.model: tuple | None = None  # the first tree: name, structure, leaves
         self.later: list[Callable[[], None]] = []
 
@@ -28,13 +28,9 @@ class Call:
     def visit(self, name: str, value, hint):
         if get_origin(hint) is Annotated:
             hint, *rules = get_args(hint)
-            for rule in rules:
-                if not isinstance(rule, Chain):
-                    self.rule(name, value, rule)
             self.visit(name, value, hint)
-            for rule in rules:
-                if isinstance(rule, Chain):  # once the layers are known to be layers
-                    self.chain(name, value, rule)
+            for rule in rules:  # once an array is known to be an array, and layers to be layers
+                (self.chain if isinstance(rule, Chain) else self.rule)(name, value, rule)
             return
         if isinstance(hint, UnionType):  # `Bool[Array, "T N"] | None`
             if value is None:
@@ -68,19 +64,19 @@ class Call:
         if not isinstance(value, tuple) or not value:
             self.fail(name, f"is {type(value).__name__} of length {_length(value)}", "a tuple of at least one")
         for i, item in enumerate(value):
-            inner = Call(self.function, {}, {})  # every element has dimensions of its own
-            inner.dtype = self.dtype
+            inner = Call(self.function, {}, {}, self.dtype)  # every element has dimensions of its own
             inner.visit(f"{name}[{i}]", item, hint)
             inner.finish()
             self.dtype = inner.dtype
 
     def array(self, name: str, value, hint):
-        wanted = f"{hint.array_type.__module__.split('.')[0]}.{hint.array_type.__name__}"
-        if not isinstance(value, hint.array_type) and not (
-            hint.array_type is np.ndarray and isinstance(value, np.generic)
-        ):
-            found = type(value)
-            self.fail(name, f"is a {found.__module__.split('.')[0]}.{found.__name__}", f"a {wanted}")
+        wanted = (hint.array_type, np.generic) if hint.array_type is np.ndarray else hint.array_type
+        if not isinstance(value, wanted):
+            advice = MADE_BY.get(library := hint.array_type.__module__.split(".")[0])
+            expected = f"a {library}.{hint.array_type.__name__}" + (f", as {advice} makes it" if advice else "")
+            self.fail(name, f"is a {type(value).__module__.split('.')[0]}.{type(value).__name__}", expected)
+        if isinstance(value, np.ma.MaskedArray | np.matrix):  # other arithmetic, and np.asarray would lose the mask
+            self.fail(name, f"is a numpy.{type(value).__name__}", "a plain numpy.ndarray")
         dtype = _dtype_name(value)
         if dtype not in hint.dtypes:
             self.fail(name, f"has dtype {dtype}", f"{hint.__name__.split('[')[0].lower()} values")
@@ -169,8 +165,18 @@ class Call:
             self.tree(name, value, rule.leaf)
         if isinstance(rule, Range):
             self.values(name, value, rule.holds, f"in {rule.interval}")
+            self.later.append(lambda: self.underflow(name, value, rule))
+        if isinstance(rule, OneOf) and not (isinstance(value, str) and value in rule.words):
+            self.fail(name, f"is {value!r}", f"one of {', '.join(rule.words)}")
         if isinstance(rule, Below):  # once the size is known
             self.later.append(lambda: self.below(name, value, rule.dim))
+
+    def underflow(self, name: str, value, rule: Range):
+        """A number that must not be 0, such as ε, is 0 once it meets arrays of few digits."""
+        if self.dtype and self.dtype[0] in ("float16", "float32") and isinstance(value, float) and value > 0:
+            rounded = np.asarray(value).astype(self.dtype[0])
+            if rounded == 0 and not rule.holds(rounded):
+                self.fail(name, f"is {value}, which is 0 in {self.dtype[0]}", f"in {rule.interval}")
 
     def below(self, name: str, value, dim: str):
         size, source = self.sizes.get(dim, (None, ""))
@@ -194,6 +200,9 @@ class Call:
     def finish(self):
         for check in self.later:
             check()
+
+
+MADE_BY = {"numpy": "np.asarray", "torch": "torch.as_tensor", "tensorflow": "tf.convert_to_tensor"}
 
 
 @functools.cache

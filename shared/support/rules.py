@@ -1,5 +1,5 @@
-"""What an annotation can ask of an argument beyond its type and shape: an interval, a label in range, layers that fit
-together, one structure for several trees."""
+"""What an annotation can ask of an argument beyond its type and shape: an interval, a label in range, one of a few
+words, layers that fit together, one structure for several trees."""
 
 import functools
 from dataclasses import dataclass
@@ -23,6 +23,12 @@ class Below(NamedTuple):
     """Integers from 0 to the size of the named dimension, exclusive."""
 
     dim: str
+
+
+class OneOf(NamedTuple):
+    """One of a few words."""
+
+    words: tuple[str, ...]
 
 
 class Chain(NamedTuple):
@@ -54,6 +60,7 @@ Positive = Annotated[float, Range("(0, inf)")]
 NonNegative = Annotated[float, Range("[0, inf)")]
 Rate = Annotated[float, Range("[0, 1]")]
 Decay = Annotated[float, Range("[0, 1)")]
+Dtype = Annotated[str, OneOf(("float64", "float32", "float16"))]  # what an initializer makes
 
 
 @functools.cache

@@ -8,8 +8,11 @@
 - `NamedTuple`s are complete, and their fields pass the same checks; `... | None` may be left out, and for
   `A | B`, the option named like the value's type is checked;
 - all trees annotated `TreeOf[...]` have one structure and, leaf by leaf, the same shapes;
-- `Range` and `Below` hold for numbers, targets and labels, `Chain` for layers that feed each other;
-  `@checked(T=1)` is a smallest size.
+- `Range` and `Below` hold for numbers, targets and labels, `OneOf` for words, `Chain` for layers that feed each
+  other; `@checked(T=1)` is a smallest size.
+
+What is no array, such as a learning rate or a stride, comes as Python's number where NumPy's was given: an np.float64
+times an array of float32 would be float64.
 
 Whatever fails is a `ValueError` that names the argument, what came and what was expected. Calls from one
 function to another of the same file are not checked again, and nothing is checked inside a function that
@@ -25,10 +28,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
-from shared.support.arguments import Call, field_hints
-from shared.support.rules import Below, Chain, Decay, NonNegative, Positive, Range, Rate, TreeOf
+import numpy as np
+from jaxtyping import AbstractArray
 
-__all__ = ["Below", "Chain", "Decay", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked"]
+from shared.support.arguments import Call, field_hints
+from shared.support.rules import Below, Chain, Decay, Dtype, NonNegative, OneOf, Positive, Range, Rate, TreeOf
+
+__all__ = ["Below", "Chain", "Decay", "Dtype", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked"]
 
 
 def checked(fn: Callable | None = None, **smallest: int) -> Callable:
@@ -38,15 +44,22 @@ def checked(fn: Callable | None = None, **smallest: int) -> Callable:
     """
     if fn is None:
         return functools.partial(checked, **smallest)
-    names = list(inspect.signature(fn).parameters)
+    parameters = inspect.signature(fn).parameters
+    names = list(parameters)
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
     torch = sys.modules.get("torch")
-    passed: dict[tuple, dict] = {}  # the sizes of calls that were right in all but values, by their form
+    passed: dict[tuple, tuple] = {}  # sizes and dtype of calls that were right in all but values, by their form
 
     @functools.cache
     def hints(of_values: bool) -> dict[str, Any]:
         """The annotations of the arguments; of those alone whose values are restricted, if of_values."""
         found = get_type_hints(fn, include_extras=True)
         return {name: found[name] for name in names if name in found and (not of_values or _restricts(found[name]))}
+
+    @functools.cache
+    def options() -> frozenset[str]:
+        """The arguments that are no arrays and hold none."""
+        return frozenset(name for name, hint in hints(of_values=False).items() if _is_option(hint))
 
     @functools.wraps(fn)
     def wrapper(*args, **kwargs):
@@ -55,18 +68,21 @@ def checked(fn: Callable | None = None, **smallest: int) -> Callable:
         outer = getattr(_inside, "file", None)
         if outer == fn.__module__:
             return fn(*args, **kwargs)
+        args = *(_plain(x) if n in options() else x for n, x in zip(names, args, strict=False)), *args[len(names) :]
+        kwargs = {name: _plain(value) if name in options() else value for name, value in kwargs.items()}
         form = _form(args), _form(kwargs)
         known = passed.get(form)
         wanted = hints(of_values=known is not None)
         if wanted:
-            call = Call(fn.__name__, smallest, known or {})
-            for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            call = Call(fn.__name__, smallest, *(known or ({}, None)))
+            given = dict(zip(names, args, strict=False)) | kwargs
+            for name, value in given.items() if known else (defaults | given).items():  # defaults do not change
                 if name in wanted:
                     call.visit(name, value, wanted[name])
             call.finish()
             if len(passed) > MEMORY:
                 passed.clear()
-            passed[form] = call.sizes
+            passed[form] = call.sizes, call.dtype
         _inside.file = fn.__module__
         try:
             return fn(*args, **kwargs)
@@ -78,6 +94,13 @@ def checked(fn: Callable | None = None, **smallest: int) -> Callable:
 
 _inside = threading.local()
 MEMORY = 1000  # forms that are remembered for each function
+
+
+def _plain(value):
+    """NumPy's numbers as Python's, which leave the dtype of an array alone."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return type(value)(map(_plain, value)) if type(value) in (tuple, list) else value
 
 
 def _form(value):
@@ -94,10 +117,22 @@ def _form(value):
 
 @functools.cache
 def _restricts(hint) -> bool:
-    """Whether a Range or a Below stands somewhere in an annotation."""
-    if isinstance(hint, Range | Below):
-        return True
-    inner = field_hints(hint).values() if hasattr(hint, "_fields") else get_args(hint)
+    """Whether a rule for values stands somewhere in an annotation."""
+    return isinstance(hint, Range | Below | OneOf) or any(map(_restricts, _parts(hint)))
+
+
+@functools.cache
+def _is_option(hint) -> bool:
+    """Whether no array stands anywhere in an annotation."""
+    if isinstance(hint, type) and issubclass(hint, AbstractArray):
+        return False
+    return all(map(_is_option, _parts(hint)))
+
+
+def _parts(hint) -> tuple:
+    """What an annotation is made of."""
     if isinstance(hint, TreeOf):
-        inner = (hint.leaf,)
-    return any(_restricts(part) for part in (*inner, *getattr(hint, "__metadata__", ())))
+        return (hint.leaf,)
+    if isinstance(hint, type) and hasattr(hint, "_fields"):
+        return tuple(field_hints(hint).values())
+    return *get_args(hint), *getattr(hint, "__metadata__", ())

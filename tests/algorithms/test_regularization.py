@@ -1,9 +1,11 @@
 """What regularizers promise: penalties move the optimum to where scikit-learn finds it, and the mean over every mask
 there is equals what is known in closed form."""
 
+import collections
 import itertools
 
 import numpy as np
+import optree
 import pytest
 
 from numpy_impl.intro.linear_regression import LinearRegressionParams
@@ -111,6 +113,49 @@ def test_proximal_descent_finds_the_lasso_solution(column, data):
     lasso = sklearn.Lasso(alpha=strength / 2, tol=1e-14, max_iter=100_000).fit(X, y)
     np.testing.assert_allclose(params.w, lasso.coef_, atol=1e-6)
     np.testing.assert_array_equal(params.w == 0, lasso.coef_ == 0)
+
+
+def leaf(column, *values):
+    return to_backend(column, np.array(values, np.float64))
+
+
+@each_column
+@pytest.mark.parametrize("order", [("w", "b"), ("b", "w")])
+@pytest.mark.parametrize(("penalty", "wanted"), [("l1", 9.0), ("l2", 14.5)])
+def test_the_weights_of_an_ordered_dict_are_found_by_their_names(column, order, penalty, wanted):
+    """optree keeps its order, and sorts the keys of any other dictionary."""
+    of_name = {"w": leaf(column, 3.0, 4.0), "b": leaf(column, 50.0, 70.0)}
+    body = collections.OrderedDict((name, of_name[name]) for name in order)
+    tree = {"z": collections.OrderedDict(W=leaf(column, 2.0), a=leaf(column, 60.0)), "body": body}
+    tree |= {"mixed": {7: leaf(column, 90.0), "W": leaf(column, 0.0)}}  # keys that have no order
+    implementation = backends.module(column, f"regularization/{penalty}")
+    value, (gradient,) = backends.get(column).vjp(getattr(implementation, penalty), (tree,), {"strength": 1.0}, _ones)
+    kinds = optree.tree_map(lambda x: bool(np.any(to_numpy(column, x) != 0)), gradient)
+    assert to_numpy(column, value) == wanted
+    assert dict(kinds["body"]) == {"w": True, "b": False}
+    assert dict(kinds["z"]) == {"W": True, "a": False}
+
+
+@each_column
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_whatever_an_init_gives_can_be_penalised(column, penalty):
+    """Fields that a variant does not use are None: they are no leaves."""
+    implementation = lambda path: backends.module(column, path)
+    size, options = (8, 8, 1), {"convs": ((3, 2),), "dense": (3,)}
+    for norm in (False, True):
+        params, _ = implementation("convolutional/cnn").cnn_init(rng(), size, norm=norm, **options)
+        assert found(column, penalty, params) > 0
+    params = implementation("recurrent/decoder").decoder_init(rng(), 3, 4, 5, 6, context="init")
+    assert found(column, penalty, params) > 0
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def found(column, penalty, params):
+    penalise = getattr(backends.module(column, f"regularization/{penalty}"), penalty)
+    return float(to_numpy(column, backends.get(column).call(penalise, (params,), {})))
 
 
 # --- every mask there is --------------------------------------------------------------------------------------

@@ -52,19 +52,13 @@ def l2(params: Tree, *, strength: NonNegative = 0.01) -> Float[Array, ""]:
 
 def l2_weights(params: Tree) -> list[bool]:
     """Leaf by leaf, in the order of optree.tree_leaves, whether it is a weight: told by its name."""
-    flags = _begin_with_w(params)
+    flags = [_name(accessor)[:1] in ("W", "w") for accessor in optree.tree_accessors(params)]
     if not any(flags):
         raise ValueError("params holds no weight, expected a field or key that begins with W or w")
     return flags
 
 
-def _begin_with_w(tree, name=""):
-    if hasattr(tree, "_fields"):
-        children = zip(tree._fields, tree, strict=True)
-    elif isinstance(tree, dict):
-        children = ((key, tree[key]) for key in sorted(tree))
-    elif isinstance(tree, tuple | list):
-        children = ((name, child) for child in tree)  # a place in a sequence is no name
-    else:
-        return [str(name)[:1] in ("W", "w")]
-    return [flag for key, child in children for flag in _begin_with_w(child, key)]
+def _name(accessor):
+    """The last field or key on the way to a leaf; a place in a tuple or list is no name."""
+    names = [getattr(entry, "field", getattr(entry, "key", None)) for entry in accessor]
+    return next((str(name) for name in reversed(names) if name is not None), "")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy_impl.intro.linear_regression import LinearRegressionParams
 from shared.cases import Case, Mutant
 from shared.cases.regularization import l2
-from shared.cases.regularization.l2 import STRENGTH, of_linear, trees
+from shared.cases.regularization.l2 import STRENGTH, of_cnn, of_linear, trees, with_none
 
 SMALLEST = {"D": 1, "H": 1}
 
@@ -45,6 +45,7 @@ def nasty(draw):
     empty = {"W": draw(0, 3), "w": draw(2), "b": draw(0)}
     yield Case("l1", (empty,), torch_l1(lambda p: [p["W"], p["w"]]), STRENGTH, name="an empty weight")
     yield Case("l1", (params,), torch_l1(of_linear), name="strength as it is")
+    yield Case("l1", (with_none(draw),), torch_l1(of_cnn), STRENGTH, name="fields that are None")
 
 
 bad = partial(l2.bad, function="l1")

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from numpy_impl.convolutional.cnn import CNNBlock, CNNParams
 from numpy_impl.intro.linear_regression import LinearRegressionParams
 from numpy_impl.intro.mlp import MLPLayer
+from numpy_impl.normalization.batch_norm import BatchNormParams
 from numpy_impl.recurrent.lstm import LSTMParams
 from numpy_impl.recurrent.readout import ReadoutParams
 from shared.cases import Bad, Case, Mutant
@@ -27,6 +29,10 @@ def of_dict(params):
 
 def of_linear(params):
     return [params.w]
+
+
+def of_cnn(params):
+    return [block.W for block in params.blocks] + of_mlp(params.dense)
 
 
 def torch_l2(pick):
@@ -56,6 +62,13 @@ def trees(draw, D, H):
     yield "dict", {"b_W": draw(D), "w": draw(H), "W_heads": heads, "body": body}, of_dict
 
 
+def with_none(draw):
+    """A convolutional network, of whose blocks one has biases and the other normalization."""
+    norm = BatchNormParams(gamma=draw(4), beta=draw(4))
+    blocks = CNNBlock(draw(3, 3, 1, 2), draw(2), None), CNNBlock(draw(3, 3, 2, 4), None, norm)
+    return CNNParams(blocks, dense=(MLPLayer(draw(4, 3), draw(3)),))
+
+
 def cases(draw, N=2, D=3, H=4):
     for name, tree, pick in trees(draw, D, H):
         yield Case("l2", (tree,), torch_l2(pick), STRENGTH, name=name, second={"keras": keras_l2(pick)})
@@ -71,6 +84,7 @@ def nasty(draw):
     huge = LinearRegressionParams(w=1e18 * draw(3).astype("float32"), b=draw().astype("float32"))
     yield Case("l2", (huge,), torch_l2(of_linear), STRENGTH, dtype="float32", name="huge weights, float32")
     yield Case("l2", (params,), torch_l2(of_linear), name="strength as it is")
+    yield Case("l2", (with_none(draw),), torch_l2(of_cnn), STRENGTH, name="fields that are None")
 
 
 def bad(draw, function="l2"):
@@ -105,11 +119,11 @@ MUTANTS = [
            "A mean over the weights: the larger the model, the weaker its penalty."),
     Mutant("square = sum(np.vdot(w, w)", "square = max(np.vdot(w, w)",
            "Only the largest layer counts."),
-    Mutant("(name, child) for child in tree", '("", child) for child in tree',
+    Mutant("(str(name) for name in reversed(names) if name is not None)", "(str(names[-1]) for _ in names)",
            "Weights in a list or tuple lose the name that tells what they are, and are forgotten."),
-    Mutant('[str(name)[:1] in ("W", "w")]', '[str(name)[:1] == "W"]',
+    Mutant('_name(accessor)[:1] in ("W", "w")', '_name(accessor)[:1] == "W"',
            "Only the capital letter: the w of a linear regression goes free."),
-    Mutant('[str(name)[:1] in ("W", "w")]', '["w" in str(name).lower()]',
+    Mutant('_name(accessor)[:1] in ("W", "w")', '"w" in _name(accessor).lower()',
            "Every name with a w in it counts, wherever it stands: some biases do too."),
     Mutant("2 * d_square * w if", "2 * d_square * np.sum(w, axis=0) + 0 * w if",
            "A sum over the wrong axis, or over any: each weight is pulled by itself, not by its column."),
