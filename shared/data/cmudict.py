@@ -1,15 +1,15 @@
 """The CMU Pronouncing Dictionary as embedded here, or a file of the same form: spellings and how they are spoken."""
 
-import gzip
 import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
+
+from shared.data import reading
 
 EMBEDDED = Path(__file__).parent / "cmudict" / "cmudict.dict.gz"
 SHA256 = "1ee4489c70758b8c4f65c2b63aa294c7b20da7ffc7b91027d52913ba343dfc95"
@@ -19,6 +19,8 @@ _NAMES = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY 
 PHONEMES = tuple(_NAMES.split())
 PARTS = ("train", "valid", "test")
 PERCENT = (90, 5, 5)  # of the words in each part
+LONGEST = 64  # letters, and phonemes; 34 and 32 in the embedded file. Every row of an array is as long as the longest
+MOST = 500_000  # pronunciations
 
 _ENTRY = re.compile(r"(?P<word>[^\s(]+)(?:\(\d+\))?\s+(?P<sounds>\S.*)")
 
@@ -41,17 +43,10 @@ def load_cmudict(directory: str | Path | None = None) -> Pronunciations:
     in one part, and the parts are the same everywhere and for ever.
 
     Raises ValueError, naming the file and the line, when it is missing, altered (the embedded file only), damaged,
-    not of the form `word K AE1 T`, or holds no word.
+    not of the form `word K AE1 T`, too long, or holds no word.
     """
     path = EMBEDDED if directory is None else _find(Path(directory))
-    try:
-        raw = path.read_bytes()
-        if directory is None and (found := hashlib.sha256(raw).hexdigest()) != SHA256:
-            raise ValueError(f"{path}: altered: found SHA-256 {found}, expected {SHA256}")
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
-    return _arrays(_parse(text, path))
+    return _arrays(_parse(path, SHA256 if directory is None else None))
 
 
 def spoken(data: Pronunciations, word: str) -> list[str]:
@@ -102,10 +97,10 @@ def encode(
     return ids, mask
 
 
-def _parse(text: str, path: Path) -> dict[str, list[str]]:
+def _parse(path: Path, sha256: str | None) -> dict[str, list[str]]:
     """The pronunciations of every word, in the order of the file."""
-    known, letters, words = set(PHONEMES), set(LETTERS), {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    known, letters, words, count = set(PHONEMES), set(LETTERS), {}, 0
+    for number, line in enumerate(reading.lines(path, sha256), start=1):
         entry = line.partition("#")[0].strip()  # behind # stands where a word comes from
         if not entry or entry.startswith(";;;"):  # older releases have comments of this kind
             continue
@@ -117,8 +112,13 @@ def _parse(text: str, path: Path) -> dict[str, list[str]]:
         if unknown:
             raise ValueError(f"{path}, line {number}: phoneme {unknown[0]!r}, expected one of {' '.join(PHONEMES)}")
         word, spoken = match["word"].lower(), " ".join(sounds)
+        if max(len(word), len(sounds)) > LONGEST:
+            raise ValueError(f"{path}, line {number}: {word[:40]!r} is longer than {LONGEST}, expected at most that")
         if letters.issuperset(word) and spoken not in (ways := words.setdefault(word, [])):
             ways.append(spoken)
+            count += 1
+            if count > MOST:
+                raise ValueError(f"{path}, line {number}: more than {MOST:,} pronunciations, expected at most that")
     if not words:
         raise ValueError(f"{path}: found no word of the letters a to z, expected at least one")
     return words

@@ -539,7 +539,7 @@ def test_own_regression_data(tmp_path):
         (b"a,y\n1,inf\n", "line 2: y is 'inf', expected a finite number"),
         (b"a,y\n1,\n", "line 2: y is '', expected a finite number"),
         (b"\xff\xfe", "cannot be read"),
-        (b"\x1f\x8b\x08\x00", "cannot be read"),
+        (b"\x1f\x8b\x08\x00", "damaged gzip data"),
     ],
 )
 def test_wrong_regression_data(tmp_path, text, message):
