@@ -34,7 +34,7 @@ ODD += ["BF16", "\0", "é" * 100, {"a": {"a": {}}}, [2**31, 2**31, 2**31]]
 
 @st.composite
 def damaged(draw, whole: bytes):
-    """A whole file after one to three strokes, often one. Of a zipped one, half of the strokes go into what is zipped."""
+    """A whole file after one to three strokes, often one; into what is zipped as often as not."""
     data = whole
     for _ in range(draw(st.sampled_from([1, 1, 2, 3]))):
         if data[:2] == GZIP_MAGIC and draw(st.booleans()):
