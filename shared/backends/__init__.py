@@ -33,9 +33,9 @@ class Backend(NamedTuple):
     gradients_inside(run, cotangents)   gradients of values on the way (not NumPy's, where they are written by hand)
     value_and_grad(fn)                  loss and its gradient with respect to the first argument
     compile(step)                       the framework's compiler around a whole training step
-    device(name)                        checks a device name
+    device(name)                        the device that a name means, ValueError if there is none; None: the CPU
     scope(name)                         a context in which operations run on it
-    threads(n)                          uses n cores
+    threads(n)                          uses n cores; how many it will use, which TensorFlow settles only once
     """
 
     name: str

@@ -4,6 +4,7 @@ import inspect
 from contextlib import nullcontext
 
 import numpy as np
+import threadpoolctl
 
 from shared import backends
 
@@ -60,7 +61,7 @@ def compile(step, jit=True):
 def device(name):
     if name not in (None, "cpu"):
         raise ValueError(f"device {name!r} is unknown to numpy, expected cpu")
-    return name
+    return "cpu"
 
 
 def scope(name):
@@ -68,9 +69,8 @@ def scope(name):
 
 
 def threads(n):
-    import threadpoolctl
-
     threadpoolctl.threadpool_limits(n)
+    return n
 
 
 BACKEND = backends.Backend(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import optree
 
@@ -85,11 +86,12 @@ def compile(step, jit=True):
 
 
 def device(name):
-    try:
-        with tf.device(name or "cpu"):
-            return tf.constant(0).device
-    except (ValueError, RuntimeError, tf.errors.InvalidArgumentError) as error:
-        raise ValueError(f"device {name!r} cannot be used by tf: {str(error).splitlines()[0]}") from None
+    devices = [one.name.removeprefix("/device:").lower() for one in tf.config.list_logical_devices()]
+    wanted = "cpu" if name is None else name.lower().removeprefix("/").removeprefix("device:")
+    wanted = wanted if ":" in wanted else f"{wanted}:0"
+    if wanted not in devices:  # TensorFlow itself would take the CPU and say nothing
+        raise ValueError(f"device {name!r} is unknown to tf, expected one of {', '.join(devices)}")
+    return "cpu" if wanted == "cpu:0" else wanted
 
 
 def scope(name):
@@ -97,8 +99,11 @@ def scope(name):
 
 
 def threads(n):
-    tf.config.threading.set_intra_op_parallelism_threads(n)  # possible only before TensorFlow's first operation
-    tf.config.threading.set_inter_op_parallelism_threads(n)
+    settings = tf.config.threading
+    with suppress(RuntimeError):  # possible only before TensorFlow's first operation
+        settings.set_intra_op_parallelism_threads(n)
+        settings.set_inter_op_parallelism_threads(n)
+    return settings.get_intra_op_parallelism_threads() or os.cpu_count()
 
 
 BACKEND = backends.Backend(

@@ -78,9 +78,14 @@ def compile(step, jit=True):
 
 def device(name):
     try:
-        return str(torch.empty(0, device=name or "cpu").device)
+        wanted = torch.device("cpu" if name is None else name)
+        torch.zeros(1, device=wanted).cpu()  # meta has no numbers; others may not be in this machine
+        used = torch.empty(0, device=wanted).device
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {name!r} cannot be used by torch: {str(error).splitlines()[0]}") from None
+    if used.type == "cpu" and wanted.index:  # torch does not mind
+        raise ValueError(f"device {name!r} is unknown to torch: there is one CPU, cpu")
+    return str(used)
 
 
 def scope(name):
@@ -89,6 +94,7 @@ def scope(name):
 
 def threads(n):
     torch.set_num_threads(n)
+    return torch.get_num_threads()
 
 
 BACKEND = backends.Backend(

@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
-from shared import catalogue
+from shared import catalogue, files
 from shared.cases import Case
 from shared.differences import Mismatch, difference, flatten
 
@@ -27,11 +26,10 @@ def file(path: str) -> Path:
 
 
 def load(path: str) -> dict[str, np.ndarray]:
-    """Every tensor of a fixture by name; ValueError if there is no fixture."""
+    """Every tensor of a fixture by name; ValueError if there is none, or a damaged one."""
     if not file(path).exists():
         raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
-    with safe_open(file(path), framework="numpy") as stored:
-        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    return files.tensors(file(path), "fixture")[0]
 
 
 def about(path: str) -> dict[str, dict]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import numpy as np
 import optree
 import typer
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from shared import backends, catalogue, files, native
@@ -138,11 +137,7 @@ def _options(fn, given: list[str] | None) -> dict[str, Any]:
 
 
 def _tensors(file: Path) -> dict[str, np.ndarray]:
-    try:
-        with safe_open(file, framework="numpy") as stored:
-            return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  not a dict
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ValueError(f"'{file}' is not a whole safetensors file: {error}") from None
+    return files.tensors(file)[0]
 
 
 def _saved(tensors: dict[str, np.ndarray]) -> bytes:

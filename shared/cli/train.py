@@ -25,6 +25,9 @@ def train(
         str | None, typer.Option(help="Folder for the results; build/train/ALGO/BACKEND-BUDGET-seedSEED if left out.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="float32, or float64 for comparing backends.")] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(help="Threads to compute with; 1 if left out. A run goes on with as many.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever the folder holds.")] = False,
     no_compile: Annotated[bool, typer.Option("--no-compile", help="Use no compiler, for debugging.")] = False,
@@ -33,7 +36,8 @@ def train(
 ):
     """Train an algorithm on real data.
 
-    Ctrl-C writes a checkpoint and says how to go on. A run that was killed goes on with --resume to the same bits.
+    Ctrl-C and SIGTERM write a checkpoint and say how to go on. A run that was killed goes on with --resume to the
+    same bits.
 
     Examples: triptych train lstm --backend torch · triptych train mlp --budget full --seed 1
     · triptych train mlp --data path/to/fashion-mnist --out build/fashion · triptych train lstm --resume
@@ -41,12 +45,12 @@ def train(
     from shared.training import loop
     from shared.training.plan import Settings
 
-    settings = Settings(algo, backend, budget, seed, steps, device, data, out, dtype, not no_compile)
+    settings = Settings(algo, backend, budget, seed, steps, device, data, out, dtype, not no_compile, threads)
     try:
         result = loop.train(settings, resume=resume, fresh=fresh, progress=not no_progress)
     except loop.Interrupted as stopped:
         print(stopped, file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(stopped.status) from None
     if as_json:
         print_json(result.record | {"files": [str(file) for file in result.files]})
         return
@@ -153,9 +157,9 @@ def demo(
 
     try:
         rows = demo(out, seed, progress=not no_progress)
-    except loop.Interrupted:
+    except loop.Interrupted as stopped:
         print("Stopped. `triptych demo` starts again.", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(stopped.status) from None
     if as_json:
         print_json(rows)
     else:

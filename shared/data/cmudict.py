@@ -1,17 +1,17 @@
 """The CMU Pronouncing Dictionary as embedded here, or a file of the same form: spellings and how they are spoken."""
 
 import functools
-import gzip
 import hashlib
 import itertools
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
+
+from shared.data import reading
 
 EMBEDDED = Path(__file__).parent / "cmudict" / "cmudict.dict.gz"
 SHA256 = "1ee4489c70758b8c4f65c2b63aa294c7b20da7ffc7b91027d52913ba343dfc95"
@@ -22,6 +22,8 @@ PHONEMES = tuple(_NAMES.split())
 PARTS = ("train", "valid", "test")
 PERCENT = (90, 5, 5)  # of the words in each part
 _ENDS = tuple(itertools.accumulate(PERCENT))
+LONGEST = 64  # letters, and phonemes; 34 and 32 in the embedded file. Every row of an array is as long as the longest
+MOST = 500_000  # pronunciations
 
 _ENTRY = re.compile(r"(?P<word>[^\s(]+)(?:\(\d+\))?\s+(?P<sounds>\S.*)")
 
@@ -44,29 +46,20 @@ def load_cmudict(directory: str | Path | None = None) -> Pronunciations:
     in one part, and the parts are the same everywhere and for ever.
 
     Raises ValueError, naming the file and the line, when it is missing, altered (the embedded file only), damaged,
-    not of the form `word K AE1 T`, or holds no word.
+    not of the form `word K AE1 T`, too long, or holds no word.
     """
-    return _embedded(EMBEDDED) if directory is None else _read(_find(Path(directory)))
+    if directory is None:
+        return _embedded(EMBEDDED)
+    return _arrays(_parse(_find(Path(directory)), None))
 
 
 @functools.cache
 def _embedded(path: Path) -> Pronunciations:
     """Read once in a process, which takes a second; the arrays are everybody's, so nobody may change them."""
-    found = _read(path, SHA256)
+    found = _arrays(_parse(path, SHA256))
     for array in found:
         array.flags.writeable = False
     return found
-
-
-def _read(path: Path, digest: str | None = None) -> Pronunciations:
-    try:
-        raw = path.read_bytes()
-        if digest and (found := hashlib.sha256(raw).hexdigest()) != digest:
-            raise ValueError(f"{path}: altered: found SHA-256 {found}, expected {digest}")
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
-    return _arrays(_parse(text, path))
 
 
 def spoken(data: Pronunciations, word: str) -> list[str]:
@@ -117,10 +110,10 @@ def encode(
     return ids, mask
 
 
-def _parse(text: str, path: Path) -> dict[str, list[str]]:
+def _parse(path: Path, sha256: str | None) -> dict[str, list[str]]:
     """The pronunciations of every word, in the order of the file."""
-    known, letters, words = set(PHONEMES), set(LETTERS), {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    known, letters, words, count = set(PHONEMES), set(LETTERS), {}, 0
+    for number, line in enumerate(reading.lines(path, sha256), start=1):
         entry = line.partition("#")[0].strip()  # behind # stands where a word comes from
         if not entry or entry.startswith(";;;"):  # older releases have comments of this kind
             continue
@@ -132,8 +125,13 @@ def _parse(text: str, path: Path) -> dict[str, list[str]]:
         if unknown:
             raise ValueError(f"{path}, line {number}: phoneme {unknown[0]!r}, expected one of {' '.join(PHONEMES)}")
         word, spoken = match["word"].lower(), " ".join(sounds)
+        if max(len(word), len(sounds)) > LONGEST:
+            raise ValueError(f"{path}, line {number}: {word[:40]!r} is longer than {LONGEST}, expected at most that")
         if letters.issuperset(word) and spoken not in (ways := words.setdefault(word, [])):
             ways.append(spoken)
+            count += 1
+            if count > MOST:
+                raise ValueError(f"{path}, line {number}: more than {MOST:,} pronunciations, expected at most that")
     if not words:
         raise ValueError(f"{path}: found no word of the letters a to z, expected at least one")
     return words

@@ -8,19 +8,17 @@ Layout:
     the rest            elements, big-endian, last dimension fastest
 """
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from shared.data.reading import opened
+
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-GZIP_MAGIC = b"\x1f\x8b"
 MAX_DIMS = 64  # NumPy's own limit
-MAX_RATIO = 1032  # deflate spends at least 2 bits on a run, and a run is at most 258 bytes
 CHUNK = 1 << 20
 
 
@@ -33,22 +31,8 @@ def read_idx(path: str | Path) -> np.ndarray:
     Raises ValueError, with the file's name, when it is missing, damaged, too short or too long.
     """
     path = Path(path)
-    try:
-        if not path.is_file():
-            found = "is a folder" if path.is_dir() else "does not exist"
-            raise ValueError(f"{path.name} in '{path.parent}' {found}, expected an IDX file")
-        size = path.stat().st_size
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            if not zipped:
-                return _parse(raw, path, at_most=size)
-            with gzip.GzipFile(fileobj=raw, mode="rb") as unzipped:
-                return _parse(unzipped, path, at_most=size * MAX_RATIO)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: damaged gzip data ({error}), expected a whole gzip file") from error
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+    with opened(path) as (file, at_most):
+        return _parse(file, path, at_most)
 
 
 def _parse(file: BinaryIO, path: Path, at_most: int) -> np.ndarray:

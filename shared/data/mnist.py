@@ -1,12 +1,12 @@
 """MNIST as embedded here, or four IDX files of the same layout (Fashion-MNIST, KMNIST, your own)."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from shared.data import reading
 from shared.data.idx import read_idx
 
 EMBEDDED = Path(__file__).parent / "mnist"
@@ -81,13 +81,7 @@ def as_rows(images: UInt8[np.ndarray, "N H W"], dtype: str = "float32") -> Float
 def verify(directory: str | Path) -> None:
     """Compare the four embedded files with their SHA-256; raises ValueError at the first that differs."""
     for name, expected in SHA256.items():
-        path = Path(directory) / name
-        if not path.is_file():
-            raise ValueError(f"{name}: no such file in '{directory}', expected an embedded MNIST file")
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != expected:
-            raise ValueError(f"{path}: altered: found SHA-256 {found}, expected {expected}")
+        reading.verify(Path(directory) / name, expected)
 
 
 def _find(directory: Path, part: str, kind: str, rank: int) -> Path:

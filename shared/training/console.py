@@ -1,4 +1,4 @@
-"""A training run's progress bar, and its handling of Ctrl-C."""
+"""A training run's progress bar, and its handling of Ctrl-C and SIGTERM."""
 
 import os
 import signal
@@ -10,24 +10,33 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+class Asked:
+    """Which signal has asked for the end; None as long as none has."""
+
+    signal: int | None = None
+
+
 @contextmanager
-def ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second raises KeyboardInterrupt at once."""
-    pressed = threading.Event()
+def stopping() -> Iterator[Asked]:
+    """Notes the first Ctrl-C or SIGTERM, which batch systems and containers send. A second Ctrl-C raises
+    KeyboardInterrupt at once; a second SIGTERM, which some of them send as well, does nothing."""
+    asked = Asked()
     if threading.current_thread() is not threading.main_thread():  # only the main thread can have a handler
-        yield pressed
+        yield asked
         return
 
     def handler(number, frame):
-        pressed.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.write(2, b"\nStopping after this step. Ctrl-C again stops at once.\n")  # print is not safe in a handler
+        if asked.signal is None:
+            asked.signal = number
+            os.write(2, b"\nStopping after this step. Ctrl-C stops at once.\n")  # print is not safe in a handler
 
-    before = signal.signal(signal.SIGINT, handler)
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield pressed
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ pictures, and a record of the result."""
 import json
 import os
 import platform
-import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -16,8 +15,9 @@ import numpy as np
 from shared import backends, files, pictures
 from shared.training import checkpoints
 from shared.training.checkpoints import Checkpoint
-from shared.training.console import bar, ctrl_c
-from shared.training.plan import CHECKPOINT, RESULT, Plan, Settings, prepare, unfinished
+from shared.training.console import Asked, bar, stopping
+from shared.training.lock import locked
+from shared.training.plan import CHECKPOINT, RESULT, Plan, Settings, prepare, something_to_resume, unfinished
 
 REFRESH = 0.2  # seconds between two looks at the loss: on an accelerator, each look waits for it
 SHARE = 50  # at most 1/50 of the time goes into writing checkpoints
@@ -33,7 +33,15 @@ class Result(NamedTuple):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C was pressed and a checkpoint has been written; the message says how to go on."""
+    """Ctrl-C was pressed or SIGTERM came, and a checkpoint has been written. args: how to go on, and the status that
+    a command ends with."""
+
+    @property
+    def status(self) -> int:
+        return self.args[1]
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 def train(
@@ -46,33 +54,35 @@ def train(
 ) -> Result:
     """Trains an algorithm by its recipe.
 
-    resume: go on from the checkpoint in the run's folder, if there is one. fresh: start over, whatever lies there.
+    resume: go on from the checkpoint in the run's folder. fresh: start over, whatever lies there.
     checkpoint_seconds: time between two checkpoints, more where writing one takes long; 0: after every step.
 
     Raises ValueError before any work if an argument is wrong, or if the folder holds another run or an unfinished
-    one; during it, if the loss is no longer finite. Raises Interrupted after Ctrl-C, when a checkpoint is written.
+    one, or another process works there; during it, if the loss is no longer finite. Raises Interrupted after Ctrl-C
+    or SIGTERM, when a checkpoint is written.
     """
     if resume and fresh:
         raise ValueError("resume and fresh exclude each other, expected at most one of them")
     plan = prepare(settings)
-    found = None if fresh else unfinished(plan, resume)
-    files.open_folder(plan.folder)
-    run, recipe, backend, device = plan.run, plan.recipe, settings.backend, settings.device
-    adapter, title = backends.get(backend), f"{plan.path} {backend}"
-    with adapter.scope(device), ctrl_c() as pressed, bar(title, run.budget.steps, progress) as show:
-        state = backends.to_numpy(backend, recipe.init(run, plan.data))
-        if found:
-            state = checkpoints.restore(found, state, plan.folder / CHECKPOINT)
-        else:
-            (plan.folder / RESULT).unlink(missing_ok=True)  # an older run's
-            found = Checkpoint(plan.about, 0, 0.0, {}, state)
-            checkpoints.write(plan.folder / CHECKPOINT, found)
-        advance = recipe.step(run)
-        if settings.compile:
-            advance = adapter.compile(advance, jit=backend in run.budget.jit)
-        state = backends.to_backend(backend, state, device)
-        state, last = _steps(plan, advance, state, found, show, pressed, checkpoint_seconds)
-    with adapter.scope(device):
+    if resume:
+        something_to_resume(plan)
+    run, backend, adapter = plan.run, plan.run.backend, backends.get(plan.run.backend)
+    with adapter.scope(run.device):
+        start = backends.to_numpy(backend, plan.recipe.init(run, plan.data))  # refuses data before a folder is made
+    with locked(files.open_folder(plan.folder)), adapter.scope(run.device):
+        found = None if fresh else unfinished(plan, resume)
+        with stopping() as asked, bar(f"{plan.path} {backend}", run.budget.steps, progress) as show:
+            if found:
+                start = checkpoints.restore(found, start, plan.folder / CHECKPOINT)
+            else:
+                (plan.folder / RESULT).unlink(missing_ok=True)  # an older run's
+                found = Checkpoint(plan.about, 0, 0.0, {}, start)
+                checkpoints.write(plan.folder / CHECKPOINT, found)
+            advance = plan.recipe.step(run)
+            if settings.compile:
+                advance = adapter.compile(advance, jit=backend in run.budget.jit)
+            state = backends.to_backend(backend, start, run.device)
+            state, last = _steps(plan, advance, state, found, show, asked, checkpoint_seconds)
         return _finish(plan, state, last)
 
 
@@ -82,7 +92,7 @@ def _steps(
     state,
     found: Checkpoint,
     show: Callable[[int, float], None],
-    pressed: threading.Event,
+    asked: Asked,
     pause: float,
 ) -> tuple[Any, Checkpoint]:
     """The steps that are still to do, with a checkpoint every `pause` seconds and at the end."""
@@ -97,11 +107,11 @@ def _steps(
         state, reported = advance(state, *(moved[id(x)][1] for x in batch))
         recent.append(reported)
         now = time.monotonic()
-        stop = i + 1 == steps or pressed.is_set()
+        stop = i + 1 == steps or asked.signal is not None
         save = stop or now - saved > pause
         if not save and now - shown < REFRESH:
             continue
-        history = _extended(last.history, [backends.to_numpy(run.backend, values) for values in recent])
+        history = _extended(plan, last.history, [backends.to_numpy(run.backend, values) for values in recent])
         last = Checkpoint(plan.about, i + 1, found.seconds + now - begun, history, None)
         recent, shown = [], now
         _check_finite(history["loss"])
@@ -111,15 +121,21 @@ def _steps(
             checkpoints.write(plan.folder / CHECKPOINT, last)
             saved = time.monotonic()
             pause = max(pause, SHARE * (saved - now)) if pause else 0
-        if pressed.is_set():
+        if asked.signal is not None:
             raise Interrupted(
                 f"Stopped after step {i + 1} of {steps}; everything so far is kept. To go on:\n"
-                f"  {plan.settings.command} --resume"
+                f"  {plan.settings.command} --resume",
+                128 + asked.signal,
             )
     return state, last
 
 
-def _extended(history: dict, reported: list[dict]) -> dict[str, np.ndarray]:
+def _extended(plan: Plan, history: dict, reported: list[dict]) -> dict[str, np.ndarray]:
+    if history and history.keys() != reported[0].keys():
+        names = [", ".join(sorted(x)) for x in (history, reported[0])]
+        raise ValueError(
+            f"'{plan.folder / CHECKPOINT}' has a history of {checkpoints.short(names[0])}, expected {names[1]}"
+        )
     new = {name: np.array([values[name] for values in reported]) for name in reported[0]}
     return {name: np.concatenate([history[name], x]) if name in history else x for name, x in new.items()}
 

@@ -36,7 +36,8 @@ def race(folder="build/race", backend="numpy", seed=0, steps=STEPS, data=None, p
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}, expected at least 1")
-    backends.get(backend)
+    for name in ("numpy", backend):
+        backends.get(name).threads(1)  # as in training
     folder = Path(folder)
     files.open_folder(folder)
     paths = [path for path in catalogue.paths() if path.startswith("optimizers/")]

@@ -12,6 +12,19 @@ from shared.training import checkpoints
 from shared.training.plan import CHECKPOINT, RESULT
 
 CURVE = "loss.png"  # drawn anew on the page
+WRONG_BENCH, WRONG_RUN = "is not what `triptych bench --json` prints", "is not the record of a training run"
+NUMBER = (int, float)
+RECORD = {
+    **dict.fromkeys(("path", "backend", "budget"), str),
+    **{"seed": int, "steps": int, "seconds": NUMBER, "first_loss": NUMBER, "last_loss": NUMBER, "metrics": dict},
+}
+BENCHMARK = {
+    **dict.fromkeys(("algorithm", "benchmark", "backend"), str),
+    "ratio": NUMBER,
+    "ours": dict,
+    "theirs": dict,
+}
+SIDE = {"how": str, "ms": NUMBER}
 
 
 class Run(NamedTuple):
@@ -33,15 +46,39 @@ def benchmarks(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Results of `triptych bench --json` by algorithm; of two for the same, the newer file's."""
     found: dict[tuple, dict[str, Any]] = {}
     for file in sorted(folder.glob("bench*.json"), key=lambda file: file.stat().st_mtime):
-        try:
-            results = json.loads(file.read_text())
-            found |= {(r["algorithm"], r["benchmark"], r["backend"]): r for r in results}
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
-            raise ValueError(f"'{file}' is not what `triptych bench --json` prints: {error}") from error
+        results = _json(file, WRONG_BENCH)
+        for result in results if isinstance(results, list) else [results]:
+            if not (_has(result, BENCHMARK) and all(_has(part, kinds) for part, kinds in _parts(result))):
+                raise ValueError(f"'{file}' {WRONG_BENCH}")
+            found[result["algorithm"], result["benchmark"], result["backend"]] = result
     by_path: dict[str, list[dict[str, Any]]] = {}
     for (path, *_), result in found.items():
         by_path.setdefault(path, []).append(result)
     return by_path
+
+
+def _parts(result: dict[str, Any]) -> Iterator[tuple[dict, dict]]:
+    yield result["ours"], SIDE
+    yield result["theirs"], SIDE
+    yield dict(enumerate(result["quartiles"])), dict.fromkeys((0, 1), NUMBER)
+
+
+def _json(file: Path, wrong: str) -> Any:
+    try:
+        if not file.is_file():  # of a pipe we would wait for ever
+            raise ValueError("no file")
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"'{file}' {wrong}: {checkpoints.short(error)}") from None
+
+
+def _has(record, kinds: dict[str, type | tuple]) -> bool:
+    """Whether a record has these fields, of these types, and every number is finite."""
+    return isinstance(record, dict) and all(
+        type(record.get(name)) in (kind if isinstance(kind, tuple) else (kind,))
+        and (kind != NUMBER or np.isfinite(record[name]))
+        for name, kind in kinds.items()
+    )
 
 
 def series(folder: Path, path: str) -> list[Series]:
@@ -64,12 +101,15 @@ def _title(path: str, recipe: str, budget: str, steps: str, seed: str, *_: str) 
 
 def runs(folder: Path, recipe: str) -> Iterator[Run]:
     """The finished runs of one recipe; ValueError if a record is damaged."""
+    budgets = catalogue.companion("recipes", recipe).BUDGETS
     for file in sorted((folder / recipe).glob(f"*/{RESULT}")):
-        try:
-            record = json.loads(file.read_text())
-            record["backend"], record["steps"], record["metrics"]
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
-            raise ValueError(f"'{file}' is not the record of a training run: {error}") from error
+        record = _json(file, WRONG_RUN)
+        if not (_has(record, RECORD) and _has(record["metrics"], dict.fromkeys(record["metrics"], NUMBER))):
+            raise ValueError(f"'{file}' {WRONG_RUN}")
+        if record["path"] != recipe or record["budget"] not in budgets or record["backend"] not in backends.NAMES:
+            known = f"{recipe}, one of {', '.join(budgets)} and one of {', '.join(backends.NAMES)}"
+            run = ", ".join(checkpoints.short(record[name]) for name in ("path", "budget", "backend"))
+            raise ValueError(f"'{file}' is the record of a run of {run}, expected {known}")
         pictures = sorted(p for p in file.parent.iterdir() if p.suffix in (".png", ".gif") and p.name != CURVE)
         yield Run(record, _loss(file.parent / CHECKPOINT), pictures)
 

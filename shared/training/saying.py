@@ -23,14 +23,17 @@ def speaker(settings: Settings) -> tuple[Callable[[str], str], str]:
     found = checkpoints.read(file)
     for key in ("path", "budget", "dtype", "data"):
         if found.about.get(key) != plan.about[key]:
-            raise ValueError(f"'{file}': its {key} is {found.about.get(key)}, expected {plan.about[key]}")
+            raise ValueError(
+                f"'{file}': its {key} is {checkpoints.short(found.about.get(key))}, expected {plan.about[key]}"
+            )
     run, adapter = plan.run, backends.get(settings.backend)
-    with adapter.scope(settings.device):
+    device = run.device
+    with adapter.scope(device):
         like = backends.to_numpy(settings.backend, plan.recipe.init(run, plan.data))
-        state = backends.to_backend(settings.backend, checkpoints.restore(found, like, file), settings.device)
+        state = backends.to_backend(settings.backend, checkpoints.restore(found, like, file), device)
 
     def say(text: str) -> str:
-        with adapter.scope(settings.device):
+        with adapter.scope(device):
             return plan.recipe.say(run, plan.data, state, text)
 
-    return say, f"{plan.path}, {found.step} of {found.about['steps']} steps on {found.about['backend']}"
+    return say, f"{plan.path}, {found.step} of {found.about['steps']} steps on {found.about.get('backend')}"

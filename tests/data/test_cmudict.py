@@ -107,7 +107,7 @@ def test_own_dictionary(tmp_path, name):
         (b"at AE1 T\ncat(2)\n", r"line 2: found 'cat\(2\)', expected a word"),
         (b"at AE1 T\n\ncat K Q T\n", "line 3: phoneme 'Q', expected one of AA AE"),
         (b"\xff\xfe", "cannot be read"),
-        (b"\x1f\x8b\x08\x00", "cannot be read"),
+        (b"\x1f\x8b\x08\x00", "damaged gzip data"),
     ],
 )
 def test_damaged_dictionary(tmp_path, text, message):

@@ -165,7 +165,7 @@ def test_a_gzip_bomb_takes_little_memory(tmp_path):
 def test_missing_file_and_folder_in_its_place(tmp_path):
     with pytest.raises(ValueError, match=rf"a\.idx in '{tmp_path}' does not exist"):
         read_idx(tmp_path / "a.idx")
-    with pytest.raises(ValueError, match="is a folder, expected an IDX file"):
+    with pytest.raises(ValueError, match="is a folder, expected a file"):
         read_idx(tmp_path)
 
 
