@@ -39,7 +39,7 @@ def _results(path: str, case: Case) -> list[str]:
     if callable(case.function):
         return []
     tree = ast.parse(catalogue.source("numpy", path).read_text())
-    (function,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == case.function) or [None]
+    function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == case.function), None)
     returns = [n.value for n in ast.walk(function) if isinstance(n, ast.Return)] if function else []
     if len(returns) != 1:
         return []

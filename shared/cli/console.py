@@ -20,9 +20,9 @@ from shared import catalogue, metrics
 WIDE = 130  # characters, where the output goes to a file or a pipe
 
 
-def place(text: str) -> Path:
-    """A path on the command line; an empty one would be the current folder."""
-    if not text.strip():
+def place(text: str | Path) -> Path:
+    """A path on the command line, or an option's default; an empty one would be the current folder."""
+    if not str(text).strip():
         raise typer.BadParameter("the path is empty")
     return Path(text)
 

@@ -42,7 +42,10 @@ def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
         budgets = catalogue.companion("recipes", path).BUDGETS
         for run in records.runs(folder / "train", path):
             record = run.record
-            if record["steps"] == budgets[record["budget"]].steps and record["dtype"] == "float32":
+            if record["budget"] not in budgets:
+                where = f"a run of {path} on {record['backend']} under '{folder / 'train'}'"
+                raise ValueError(f"{where} has the budget {record['budget']!r}, expected one of {', '.join(budgets)}")
+            if record["steps"] == budgets[record["budget"]].steps and record.get("dtype") == "float32":
                 yield _row(record)
 
 
