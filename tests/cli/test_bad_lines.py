@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ HAVE = {"torch": "torch" in backends.installed(), "keras": "tf" in backends.inst
 def weights(*sizes):
     return {
         f"[{i}].{name}": DRAW.standard_normal(shape)
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(sizes))
         for name, shape in (("W", (a, b)), ("b", (b,)))
     }
 
@@ -38,8 +39,8 @@ def folder(tmp_path_factory):
     save_file({name: x.astype("f2") for name, x in right.items()}, at / "half.safetensors")
     save_file({name: x.astype("i8") for name, x in right.items()}, at / "whole.safetensors")
     save_file({"weight": right["W"].T.copy(), "bias": np.array([1, np.nan, 2, 3])}, at / "torch.safetensors")
-    save_file({f"{2 * i}.{n}": np.ones(s) for i, a in enumerate((3, 9)) for n, s in (("weight", (4, a)), ("bias", (4,)))},
-              at / "apart.safetensors")  # fmt: skip
+    apart = {"0.weight": np.ones((4, 3)), "0.bias": np.ones(4), "2.weight": np.ones((4, 9)), "2.bias": np.ones(4)}
+    save_file(apart, at / "apart.safetensors")
     save_file(weights(3, 4, 2), at / "mlp.safetensors")
     save_file({**weights(3, 4), **{f"[1].{n}": x for n, x in right.items()}}, at / "unfit.safetensors")
     save_file({"gamma": np.ones(3), "beta": np.ones(3)}, at / "norm.safetensors")
@@ -52,8 +53,8 @@ def folder(tmp_path_factory):
         (at / name).write_text("not what it should be")
     for name, text in (
         ("broken", "{"), ("number", "5"), ("fields", '[{"algorithm": "optimizers/sgd"}]'), ("words", '["a"]'),
-        ("types", json.dumps([{"algorithm": "optimizers/sgd", "benchmark": "a", "backend": "numpy", "ours": {"how": "", "ms": 1},
-                               "theirs": {"how": "", "ms": "x"}, "ratio": 1, "quartiles": [1, 2]}])),
+        ("types", json.dumps([{"algorithm": "optimizers/sgd", "benchmark": "a", "backend": "numpy", "ratio": 1,
+                               "ours": {"how": "", "ms": 1}, "theirs": {"how": "", "ms": "x"}, "quartiles": [1, 2]}])),
     ):  # fmt: skip
         (at / name).mkdir()
         (at / name / "bench.json").write_text(text)
