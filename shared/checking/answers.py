@@ -51,9 +51,9 @@ def call(backend: str, module: ModuleType, function: str | Callable, args, stati
 def expected(path: str, case: Case) -> Answer:
     """What the oracle says, in float64: asked live where PyTorch is installed, else read from the fixture.
 
-    The fixture has no answer for arguments that were rounded to float32. What rounding does to an argument, the answer
-    may do many times over, so that it is NumPy's column in float64 that says what is right for the rounded ones: it
-    is compared with the fixture itself.
+    The fixture has no answer for arguments that were rounded to float32, and rounding can change the answer by many
+    times as much as the argument. What is right for the rounded ones NumPy's column in float64 says, which is
+    compared with the fixture itself.
     """
     if "torch" in backends.installed():
         return from_oracle(case)

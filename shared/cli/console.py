@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from shared import catalogue, metrics
@@ -63,6 +63,9 @@ def console(width: int = WIDE, **options) -> Terminal:
 
 def _fitted(table: Table, console: Console) -> RenderableType:
     """The table, or its rows one below the other with a heading before every value."""
+    for column in table.columns:
+        if column.no_wrap:  # else a column shrinks to its longest word, and cuts the rest
+            column.min_width = max(Measurement.get(console, console.options, x).maximum for x in _texts(column))
     if Measurement.get(console, console.options.update(width=10_000), table).minimum <= console.width:
         return table
     headings = [str(column.header).replace("\n", " ") for column in table.columns]
@@ -78,6 +81,11 @@ def _fitted(table: Table, console: Console) -> RenderableType:
                 values.add_row(f"  {heading}", value)
         shown.append(values)
     return Group(*shown)
+
+
+def _texts(column: Column) -> Iterator[Text]:
+    for x in (column.header, *column.cells):
+        yield Text.from_markup(str(x))
 
 
 def folded(line: Text, width: int) -> Iterator[Text]:

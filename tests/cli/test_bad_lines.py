@@ -54,7 +54,8 @@ def folder(tmp_path_factory):
     for name, text in (
         ("broken", "{"), ("number", "5"), ("fields", '[{"algorithm": "optimizers/sgd"}]'), ("words", '["a"]'),
         ("types", json.dumps([{"algorithm": "optimizers/sgd", "benchmark": "a", "backend": "numpy", "ratio": 1,
-                               "ours": {"how": "", "ms": 1}, "theirs": {"how": "", "ms": "x"}, "quartiles": [1, 2]}])),
+                               "ours": {"how": "", "ms": 1}, "theirs": {"how": "", "ms": "x"},
+                               "quartiles": [1, 2]}])),
     ):  # fmt: skip
         (at / name).mkdir()
         (at / name / "bench.json").write_text(text)
