@@ -15,7 +15,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from shared import catalogue, metrics
+from shared import catalogue
+from shared.training import metrics
 
 WIDE = 130  # characters, where the output goes to a file or a pipe
 

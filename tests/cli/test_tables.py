@@ -11,12 +11,13 @@ import pytest
 from rich.cells import cell_len
 from rich.table import Table
 
-from shared import catalogue, metrics
+from shared import catalogue
 from shared.checking import mistakes
 from shared.checking.report import report
 from shared.cli import bench, checking, console, main, train
 from shared.cli import trace as cli_trace
 from shared.comparing import question_six
+from shared.training import metrics
 
 MEASURED = functools.cache(report)
 FINDINGS = functools.cache(mistakes.all_findings)
