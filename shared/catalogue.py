@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -50,10 +51,29 @@ def find(name: str, among: Callable[[], list[str]] = paths) -> str:
         return hits[0]
     if hits:
         raise ValueError(f"{name!r} can be {' or '.join(hits)}: give the whole path")
-    words = {word: path for path in known for word in (path, path.split("/")[-1])}
-    near = difflib.get_close_matches(name, words, n=1, cutoff=0.5)
-    hint = f"did you mean {words[near[0]]}?" if near else "`triptych list` shows all"
-    raise ValueError(f"no {'recipe' if among is recipes else 'algorithm'} is called {name!r}: {hint}")
+    raise ValueError(f"no {'recipe' if among is recipes else 'algorithm'} is called {name!r}: {_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """The algorithm or recipe of the nearest name, for case, `-` and `_` make no difference."""
+    plain = lambda word: re.sub(r"[\W_]", "", word.rpartition("/")[2]).lower()
+    near: dict[str, str] = {}
+    for path in [*paths(), *recipes()]:
+        near.setdefault(plain(path), path)
+    words = difflib.get_close_matches(plain(name), near, n=1, cutoff=0.5)
+    if not words:
+        return "`triptych list` shows all"
+    path = near[words[0]]
+    if path in paths():
+        return f"did you mean {path}?"
+    trained = " or ".join(algorithm for algorithm in paths() if path in recipes_of(algorithm))
+    return f"{'it is' if path.endswith(name) else f'did you mean {path},'} a recipe of {trained}"
+
+
+def need_clone(command: str):
+    """ValueError unless this is a clone of the repository: some commands write into it."""
+    if not (ROOT / "pyproject.toml").is_file():
+        raise ValueError(f"`triptych {command}` writes into a clone of the repository, and {ROOT} is none")
 
 
 def source(column: str, path: str) -> Path:

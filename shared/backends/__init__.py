@@ -68,7 +68,8 @@ def get(name: str) -> Backend:
         raise ValueError(f"backend {name!r} is unknown, expected one of {', '.join(NAMES)}")
     if name not in installed():
         raise ValueError(
-            f"backend {name!r} needs {LIBRARIES[name]}, which is not installed: pip install 'triptych[{name}]'"
+            f"backend {name!r} needs {LIBRARIES[name]}, which is not installed; "
+            f"in a clone of the repository: pip install '.[{name}]'"
         )
     if name == "tf" and "torch" in installed():
         import torch  # noqa: F401  both in one process work only if torch comes first

@@ -49,10 +49,16 @@ def call(backend: str, module: ModuleType, function: str | Callable, args, stati
 
 
 def expected(path: str, case: Case) -> Answer:
-    """What the oracle says, in float64: asked live where PyTorch is installed, else read from the fixture."""
-    if "torch" not in backends.installed():
-        return Answer(*golden.read(path, case))
-    return from_oracle(case)
+    """What the oracle says, in float64: asked live where PyTorch is installed, else read from the fixture.
+
+    The fixture has no answer for arguments that were rounded to float32, and rounding can change the answer by many
+    times as much as the argument. What is right for the rounded ones NumPy's column in float64 says, which is
+    compared with the fixture itself.
+    """
+    if "torch" in backends.installed():
+        return from_oracle(case)
+    stored = Answer(*golden.read(path, case))
+    return stored if golden.has(path, case) else answer("numpy", path, in_dtype(case, "float64"))
 
 
 def from_oracle(case: Case) -> Answer:

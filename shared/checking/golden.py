@@ -58,6 +58,14 @@ def read(path: str, case: Case) -> tuple[dict[str, np.ndarray], dict[str, np.nda
     return tuple({k: v for k, v in stored.items() if k.startswith(group)} for group in ("outputs", "grads"))
 
 
+def has(path: str, case: Case) -> bool:
+    """Whether the fixture is of these very arguments, and not of those that were rounded to them."""
+    stored = load(path)
+    return all(
+        np.array_equal(stored[f"{case.label}/{name}"], x, equal_nan=True) for name, x in arguments(case).items()
+    )
+
+
 def arguments(case: Case) -> dict[str, np.ndarray]:
     """The numbers among the arguments, by name: strings and None are in no tensor file."""
     return {name: x for name, x in flatten(case.args, "args").items() if x.dtype.kind in "fiub"}

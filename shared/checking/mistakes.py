@@ -12,6 +12,7 @@ from shared.cases import Mutant, main_cases, mutants, nasty_cases, tolerance
 from shared.checking import broken
 from shared.checking.answers import Answer, answer, compare, expected
 from shared.checking.broken import Broken
+from shared.checking.naming import named
 from shared.differences import Difference, Mismatch
 
 Expected = list[tuple]  # (case, Answer) pairs
@@ -68,10 +69,12 @@ def examine(path: str, mutant: Mutant, wanted: Expected) -> Finding:
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 found = compare(answer("numpy", path, case, module), right, case.dtype)
         except (Mismatch, ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
-            return Finding(mutant, True, f"{case.label}: {type(error).__name__}: {str(error).splitlines()[0]}")
+            told = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            return Finding(mutant, True, f"{case.label}: {named(path, case, told)}")
         wrong = [difference for difference in found if difference.error > tolerance(case)]
         if wrong:
-            return Finding(mutant, True, f"{case.label}: " + "; ".join(map(_in_words, wrong)))
+            told = "; ".join(map(_in_words, wrong))
+            return Finding(mutant, True, f"{case.label}: {named(path, case, told)}")
     return Finding(mutant, False, "nothing differs")
 
 

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 from shared import backends, cases
-from shared.cases import in_dtype, tolerance
+from shared.cases import Case, in_dtype, tolerance
 from shared.checking import mistakes
 from shared.checking.answers import answer, compare, expected, finite_differences, refusal, second_opinions
+from shared.checking.naming import named
 from shared.comparing import question_six
 from shared.differences import FINITE, NONE, Difference, Mismatch, difference
 
@@ -15,14 +16,16 @@ from shared.differences import FINITE, NONE, Difference, Mismatch, difference
 class _Sheet:
     """Collects the worst difference by question and, in words, everything that is not as it must be."""
 
-    def __init__(self):
+    def __init__(self, path: str):
+        self.path = path
         self.worst: dict[str, Difference] = {}
         self.problems: list[str] = []
 
-    def note(self, key: str, found: Difference, allowed: float, label: str):
+    def note(self, key: str, found: Difference, allowed: float, case: Case):
         self.worst[key] = max(self.worst.get(key, NONE), found)
         if not found.error <= allowed:
-            self.problems.append(f"{key}: {label}: {found}, allowed {allowed:.0e}")
+            told = named(self.path, case, str(found))
+            self.problems.append(f"{key}: {case.label}: {told}, allowed {allowed:.0e}")
 
     def error(self, key: str) -> float | None:
         return self.worst[key].error if key in self.worst else None
@@ -31,7 +34,7 @@ class _Sheet:
 def report(path: str, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Checks one algorithm on the given (default: all installed) backends. "ok" says whether all is well."""
     columns = columns or backends.installed()
-    sheet = _Sheet()
+    sheet = _Sheet(path)
     for case in cases.main_cases(path):
         _guarded(sheet, case, lambda case=case: _main(sheet, path, case, columns))
     nasty = cases.nasty_cases(path)
@@ -70,19 +73,19 @@ def _main(sheet, path, case, columns):
     for column in columns:
         answers[column] = answer(column, path, case)
         outputs, gradients = compare(answers[column], wanted, "float64")
-        sheet.note(f"{column} outputs", outputs, tolerance(case), case.label)
+        sheet.note(f"{column} outputs", outputs, tolerance(case), case)
         if case.grad:
-            sheet.note(f"{column} gradients", gradients, tolerance(case), case.label)
+            sheet.note(f"{column} gradients", gradients, tolerance(case), case)
         found = max(compare(answer(column, path, single), wanted_single, "float32"))
-        sheet.note(f"{column} float32", found, tolerance(single), case.label)
+        sheet.note(f"{column} float32", found, tolerance(single), case)
     for one, other in itertools.combinations(columns, 2):
-        sheet.note("agreement", max(compare(answers[one], answers[other])), 2 * tolerance(case), case.label)
+        sheet.note("agreement", max(compare(answers[one], answers[other])), 2 * tolerance(case), case)
     if case.grad and "numpy" in columns:
         by_hand, estimated = finite_differences(path, case)
         found = difference(by_hand.grads, estimated.grads)
-        sheet.note("finite differences", found, FINITE, case.label)
+        sheet.note("finite differences", found, FINITE, case)
     for library, outputs in second_opinions(case).items():
-        sheet.note(f"second {library}", difference(wanted.outputs, outputs), tolerance(case), case.label)
+        sheet.note(f"second {library}", difference(wanted.outputs, outputs), tolerance(case), case)
 
 
 def _way_back(sheet, path, columns) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _nasty(sheet, path, case, columns):
     wanted = expected(path, case)
     for column in columns:
         found = max(compare(answer(column, path, case), wanted, case.dtype))
-        sheet.note("nasty", found, tolerance(case), f"{column}: {case.label}")
+        sheet.note(f"{column} nasty", found, tolerance(case), case)
 
 
 def _guarded(sheet, case, run) -> bool:
@@ -107,7 +110,7 @@ def _guarded(sheet, case, run) -> bool:
     try:
         run()
     except (Mismatch, ValueError, ArithmeticError, LookupError, TypeError) as error:
-        sheet.problems.append(f"{case.label}: {type(error).__name__}: {error}")
+        sheet.problems.append(f"{case.label}: {type(error).__name__}: {named(sheet.path, case, str(error))}")
     return len(sheet.problems) == before
 
 

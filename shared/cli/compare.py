@@ -1,20 +1,19 @@
 """`triptych compare` and `triptych site`: an algorithm's columns side by side, in the terminal and as web pages."""
 
-import json
-import os
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from shared import backends, catalogue
+from shared.cli.console import Json, algorithms, console, folded, place, print_json, show_paged
 from shared.comparing import sidebyside
 from shared.comparing.reading import TAG
 from shared.comparing.sidebyside import Line, Part, Row
@@ -26,12 +25,17 @@ COLOURS = ("green", "yellow", "magenta", "cyan", "blue", "red")  # of equations,
 
 def compare(
     words: Annotated[
-        list[str], typer.Argument(metavar="ALGO", help="A path such as recurrent/lstm; `lstm` alone is enough.")
+        list[str],
+        typer.Argument(
+            metavar="ALGO", help="A path such as recurrent/lstm; `lstm` alone is enough.", autocompletion=algorithms
+        ),
     ],
-    columns: Annotated[str, typer.Option("--backends", help="numpy torch for these two; all if left out")] = "",
+    columns: Annotated[
+        str | None, typer.Option("--backends", help="numpy torch for these two; all if left out")
+    ] = None,
     code_only: Annotated[bool, typer.Option("--code-only", help="Leave the specification out.")] = False,
     no_pager: Annotated[bool, typer.Option("--no-pager", help="Print everything at once.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the aligned rows as JSON.")] = False,
+    as_json: Json = False,
 ):
     """Read an algorithm in three columns, function by function, with lines of the same equation in one row.
 
@@ -44,26 +48,24 @@ def compare(
     if as_json:
         record = {"path": path, "columns": names, "specification": sidebyside.specification(path)}
         record["parts"] = [sidebyside.record(part) for part in parts]
-        print(json.dumps(record, indent=1, ensure_ascii=False))
+        print_json(record)
         return
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=PIPE)
-    page = Group(*_page(path, names, parts, code_only, console.width))
-    if console.is_terminal and not no_pager:
-        os.environ["LESS"] = f"{os.environ.get('LESS', '')} -RFX"  # colours; no paging of what fits the screen
-        with console.pager(styles=True):
-            console.print(page)
-    else:
-        console.print(page)
+    out = console(PIPE)
+    show_paged(out, Group(*_page(path, names, parts, code_only, out.width)), no_pager)
 
 
 def site(
-    algos: Annotated[list[str] | None, typer.Argument(metavar="[ALGO]...", help="Only these.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("build/site"),
+    algos: Annotated[
+        list[str] | None, typer.Argument(metavar="[ALGO]...", help="Only these.", autocompletion=algorithms)
+    ] = None,
+    out: Annotated[Path, typer.Option(parser=place, help="Folder for the pages.")] = Path("build/site"),
     recorded: Annotated[
-        Path, typer.Option(help="Folder with recorded runs: train/, demo/ and benchmarks as bench*.json.")
-    ] = Path("build"),
+        Path | None,
+        typer.Option(
+            parser=place,
+            help="Folder with runs, train/ and demo/, and benchmarks, bench*.json; build/ if left out.",
+        ),
+    ] = None,
 ):
     """Write a web site that needs no network: an index, and a page per algorithm, opened straight from disk.
 
@@ -80,14 +82,15 @@ def site(
     try:
         from shared.site import builder
     except ModuleNotFoundError as error:
-        missing = f"{error.name}, which is not installed: pip install 'triptych[site]'"
-        raise ValueError(f"the site needs {missing}") from None
+        how = "in a clone of the repository: pip install '.[site]'"
+        raise ValueError(f"the site needs {error.name}, which is not installed; {how}") from None
+    if recorded and not recorded.is_dir():
+        raise ValueError(f"--recorded is '{recorded}', expected a folder")
 
     chosen = {catalogue.find(algo) for algo in algos or ()}
     paths = [path for path in catalogue.paths() if path in chosen or not chosen]
-    console = Console(stderr=True)
-    with console.status("") as status:
-        pages = builder.build(out, paths, recorded, lambda path: status.update(f"measuring {path}"))
+    with console(stderr=True).status("") as status:
+        pages = builder.build(out, paths, recorded or Path("build"), lambda path: status.update(f"measuring {path}"))
     failed = [page for page in pages if page.problems]
     for page in failed:
         for problem in page.problems:
@@ -97,9 +100,11 @@ def site(
         raise typer.Exit(1)
 
 
-def _asked(words: list[str], columns: str) -> tuple[str, tuple[str, ...]]:
+def _asked(words: list[str], columns: str | None) -> tuple[str, tuple[str, ...]]:
     """The path, and the columns in their order: `lstm --backends numpy torch` gives `torch` as one more word."""
-    named = [*columns.replace(",", " ").split(), *(word for word in words if word in backends.NAMES)]
+    if columns is not None and not columns.replace(",", " ").split():
+        raise ValueError(f"--backends is {columns!r}, expected some of {', '.join(backends.NAMES)}")
+    named = [*(columns or "").replace(",", " ").split(), *(word for word in words if word in backends.NAMES)]
     algos = [word for word in words if word not in backends.NAMES]
     for name in named:
         if name not in backends.NAMES:
@@ -127,10 +132,10 @@ def _page(path, names, parts: list[Part], code_only: bool, width: int) -> Iterat
         coloured = _coloured(part)
         if alone or part.is_same(names):
             lines = (row.cells[part.columns[0]] for row in part.rows)
-            yield Group(*(text for line in lines for text in _folded(coloured[line], width)))
+            yield Group(*(text for line in lines for text in _all_folded(coloured[line], width)))
         elif beside:
             for row in part.rows:
-                cells = [Group(*_folded(coloured[row.cells[n]], wide)) if n in row.cells else "" for n in names]
+                cells = [Group(*_all_folded(coloured[row.cells[n]], wide)) if n in row.cells else "" for n in names]
                 yield _beside(cells, names, wide)
         else:
             yield Group(*_stacked(part, names, coloured, width))
@@ -152,7 +157,7 @@ def _stacked(part: Part, names: tuple[str, ...], coloured: dict[Line, list[Text]
     for row in part.rows:
         for who, line in _groups(row, names):
             label = "" if len(who) == len(names) else " ".join(who)
-            for i, text in enumerate(_folded(coloured[line], width - margin)):
+            for i, text in enumerate(_all_folded(coloured[line], width - margin)):
                 shown = label if i == 0 and label != before else ""
                 yield Text.assemble((shown.ljust(margin), "bright_black"), text)
             before = label
@@ -181,20 +186,6 @@ def _coloured(part: Part) -> dict[Line, list[Text]]:
     return found
 
 
-def _folded(lines: list[Text], width: int) -> Iterator[Text]:
-    """Lines that are too long go on below, indented by four more than they began."""
+def _all_folded(lines: list[Text], width: int) -> Iterator[Text]:
     for line in lines:
-        indent = len(line.plain) - len(line.plain.lstrip()) + 4
-        while line.cell_len > width:
-            head, line = line.divide([_cut(line.plain, indent, width)])
-            yield head
-            line = Text(" " * indent).append_text(line[len(line.plain) - len(line.plain.lstrip()) :])
-        yield line
-
-
-def _cut(text: str, start: int, width: int) -> int:
-    """Where a line is broken: before its comment, after a comma in its second half, at any space, anywhere."""
-    comment, comma = text.find("  #", start), text.rfind(", ", width // 2, width) + 1
-    if 0 < comment <= width:
-        return comment
-    return comma or max(text.rfind(" ", start, width + 1), 0) or width
+        yield from folded(line, width)

@@ -13,16 +13,23 @@ import typer
 from safetensors.numpy import save
 
 from shared import backends, catalogue, files, native
-from shared.cli.console import Algo
+from shared.cli.console import Algo, place
+from shared.support.shapes import Range
 
+RANGES = {"eps": Range("(0, inf)"), "momentum": Range("[0, 1]")}
+WHOLE = Range("[1, inf)")  # of counts: stride, dilation, groups, pools, iterations
 SUFFIXES = {"torch": (".safetensors",), "keras": (".keras", ".weights.h5"), "onnx": (".onnx",)}
 
 
 def export(
     algo: Algo,
-    file: Annotated[Path, typer.Argument(help="a checkpoint of `triptych train`, or weights by our names")],
+    file: Annotated[
+        Path, typer.Argument(parser=place, help="a checkpoint of `triptych train`, or weights by our names")
+    ],
     to: Annotated[str, typer.Option(help="torch, keras or onnx")],
-    out: Annotated[Path, typer.Option(help="the file to write: .safetensors, .keras or .weights.h5, .onnx")],
+    out: Annotated[
+        Path, typer.Option(parser=place, help="the file to write: .safetensors, .keras or .weights.h5, .onnx")
+    ],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="options that are not weights: activation=tanh, eps=1e-3")
     ] = None,
@@ -35,25 +42,28 @@ def export(
     path = catalogue.find(algo)
     module = _module(path)
     _check("--to", to, SUFFIXES, out)
+    if to == "torch" and set_:
+        raise ValueError("--set goes with keras and onnx: a file for torch holds weights alone")
+    options = {} if to == "torch" else _options(getattr(module, f"to_{to}"), set_)
     weights = read(path, file)
+    _fit(module, weights, options)
     if to == "torch":
-        if set_:
-            raise ValueError("--set goes with keras and onnx: a file for torch holds weights alone")
         data = _saved(module.to_torch_weights(weights))
     elif to == "keras":
-        data = _keras_bytes(module.to_keras(weights, **_options(module.to_keras, set_)), out)
+        data = _keras_bytes(module.to_keras(weights, **options), out)
     else:
+        native.sound(native.leaves(weights), np.finfo("float32").max)
         weights = optree.tree_map(lambda x: np.asarray(x, "float32"), weights)
-        data = module.to_onnx(weights, **_options(module.to_onnx, set_)).SerializeToString()
+        data = module.to_onnx(weights, **options).SerializeToString()
     files.write(out, data)
     print(f"{out}: {_size(weights)} of {path} for {to}")
 
 
 def import_(
     algo: Algo,
-    file: Annotated[Path, typer.Argument(help="safetensors by torch's names, or a .keras file")],
+    file: Annotated[Path, typer.Argument(parser=place, help="safetensors by torch's names, or a .keras file")],
     from_: Annotated[str, typer.Option("--from", help="torch or keras")],
-    out: Annotated[Path, typer.Option(help="the .safetensors file to write, by our names")],
+    out: Annotated[Path, typer.Option(parser=place, help="the .safetensors file to write, by our names")],
 ):
     """Read weights that another library wrote, and write them by our names.
 
@@ -68,7 +78,11 @@ def import_(
     _check("--out", "torch", SUFFIXES, out)
     source = _tensors(file) if from_ == "torch" else _keras_model(file)
     try:
+        if from_ == "torch":
+            native.sound(source)
         weights = module.from_torch(source) if from_ == "torch" else module.from_keras(source)
+        native.sound(native.leaves(weights))
+        _fit(module, weights, {})
     except ValueError as error:
         raise ValueError(f"'{file}' does not hold the weights of {path}: {error}") from None
     files.write(out, _saved(native.leaves(weights)))
@@ -95,10 +109,12 @@ def read(path: str, file: Path) -> Any:
             weights = native.build(kind, left)
             if left:
                 raise ValueError(f"{next(iter(left))} has no place")
+            native.sound(native.leaves(weights))
             return native.check(weights, kind)
         except ValueError as error:
             problems.append(str(error))
-    raise ValueError(f"'{file}' does not hold the weights of {path}: {', or '.join(problems)}")
+    told = ", or ".join(dict.fromkeys(problems))
+    raise ValueError(f"'{file}' does not hold the weights of {path}: {told}")
 
 
 def _module(path: str) -> ModuleType:
@@ -119,21 +135,45 @@ def _check(option: str, library: str, suffixes: dict[str, tuple], file: Path):
         backends.get("tf")  # says what is missing; and torch must be imported before TensorFlow
     if library == "onnx" and not importlib.util.find_spec("onnx"):
         raise ValueError("--to onnx needs onnx, which is not installed: pip install onnx")
+    if option != "--from" and not file.parent.is_dir():
+        raise ValueError(f"'{file}' cannot be written: '{file.parent}' is no folder")
+
+
+def _fit(module: ModuleType, weights, options: dict[str, Any]):
+    """Asks the module whether these weights go together, with those of the options that it looks at."""
+    if hasattr(module, "fits"):
+        looked_at = inspect.signature(module.fits).parameters
+        module.fits(weights, **{name: value for name, value in options.items() if name in looked_at})
 
 
 def _options(fn, given: list[str] | None) -> dict[str, Any]:
-    """`["eps=1e-3"]` as keyword arguments of fn, of the type that its defaults have."""
+    """`["eps=1e-3"]` as keyword arguments of fn, of the type that its defaults have, and in range."""
     defaults = {p.name: p.default for p in inspect.signature(fn).parameters.values() if p.kind is p.KEYWORD_ONLY}
-    options = {}
+    options: dict[str, Any] = {}
     for item in given or ():
         name, _, value = item.partition("=")
         if name not in defaults:
             raise ValueError(f"--set {item}: expected one of {', '.join(defaults) or 'nothing to set'}")
-        try:
-            options[name] = type(defaults[name])(value)
-        except ValueError:
-            raise ValueError(f"--set {item}: {value!r} is no number") from None
+        if name in options:
+            raise ValueError(f"--set {item}: {name} is set twice")
+        options[name] = _value(item, value, type(defaults[name]), RANGES.get(name, WHOLE))
     return options
+
+
+def _value(item: str, text: str, kind: type, allowed: Range):
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"--set {item}: {text!r} is neither true nor false")
+        return text.lower() == "true"
+    if kind is str:
+        return text
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ValueError(f"--set {item}: {text!r} is no {'whole ' if kind is int else ''}number") from None
+    if not allowed.holds(np.asarray(value)):
+        raise ValueError(f"--set {item}: expected a number in {allowed.interval}")
+    return value
 
 
 def _tensors(file: Path) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """`triptych port`, which writes the file of a port, and `triptych check ... --impl`, which checks it."""
 
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated
 
@@ -7,14 +8,16 @@ import typer
 from rich.table import Table
 
 from shared import cases, catalogue
-from shared.cli.console import Algo, console, print_json
+from shared.cli.console import Algo, algorithms, console, place, print_json, say
 from shared.differences import short
 
 
 def port(
     algo: Algo,
     to: Annotated[str, typer.Option(help="the array library: jax, mlx, cupy, tinygrad, numpy, or any other name")],
-    out: Annotated[Path | None, typer.Option(help="the file to write; <algorithm>_<library>.py if left out")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=place, help="the file to write; <algorithm>_<library>.py if left out")
+    ] = None,
 ):
     """Write the file to fill in for a port to another array library: specification, signatures, equations.
 
@@ -25,7 +28,7 @@ def port(
     from shared.porting import scaffold
 
     path = catalogue.find(algo)
-    if not to.replace(".", "_").isidentifier():
+    if not all(part.isidentifier() and not iskeyword(part) for part in to.split(".")):
         raise ValueError(f"--to is {to!r}, expected the name of a Python library, such as jax")
     file = out or Path(f"{path.split('/')[-1]}_{to.replace('.', '_')}.py")
     text = scaffold.write(path, to)
@@ -34,15 +37,17 @@ def port(
             new.write(text)
     except FileExistsError:
         raise ValueError(f"'{file}' is there already and stays as it is; --out names another file") from None
+    except OSError as error:
+        raise ValueError(f"'{file}' cannot be written: {error.strerror}") from None
     print(f"{file}: {text.count('raise NotImplementedError(')} functions to write")
     print(f"then: triptych check {path} --impl {file}")
 
 
 def golden(
     algo: Annotated[
-        str | None, typer.Argument(help="A path such as recurrent/lstm; every algorithm if left out.")
+        str | None, typer.Argument(help="A path such as recurrent/lstm; all if left out.", autocompletion=algorithms)
     ] = None,
-    out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("golden"),
+    out: Annotated[Path, typer.Option(parser=place, help="the folder to write to")] = Path("golden"),
 ):
     """Write golden vectors to take away: what an algorithm answers, as safetensors and as JSON, with a manifest.
 
@@ -53,7 +58,7 @@ def golden(
     """
     from shared.porting import vectors
 
-    for path in [catalogue.find(algo)] if algo else catalogue.paths():
+    for path in [catalogue.find(algo)] if algo is not None else catalogue.paths():
         for file in vectors.write(path, out)[:-1]:
             print(f"{file}: {file.stat().st_size:,} bytes")
 
@@ -91,6 +96,7 @@ def check_port(path: str, file: Path, labels: list[str], dtype: str, timeout: fl
 
 def show(report: dict, name: str):
     """Prints what was right, then the finding or that there is none."""
+    out = console()
     if report["cases"]:
         table = Table(title=f"{name}, {report['library']}: relative errors")
         table.add_column("case", overflow="fold")
@@ -98,8 +104,9 @@ def show(report: dict, name: str):
             table.add_column(heading, justify="right", no_wrap=True)
         for case in report["cases"]:
             table.add_row(case["case"], short(case["outputs"]), short(case["gradients"]))
-        console().print(table)
+        out.print(table)
     if report["ok"]:
-        print(f"{name}: {report['path']} is right in {len(report['cases'])} cases (gradients: {report['gradients']})")
+        told = f"{len(report['cases'])} cases (gradients: {report['gradients']})"
+        say(out, f"{name}: {report['path']} is right in {told}")
     else:
-        print(f"{name}: {report['finding']['line'].removeprefix(f'{name}: ')}")
+        say(out, f"{name}: {report['finding']['line'].removeprefix(f'{name}: ')}")

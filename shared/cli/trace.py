@@ -1,30 +1,34 @@
 """`triptych trace`: what every tagged line computed, column beside column."""
 
-import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
 from shared import backends, cases, catalogue
+from shared.cli.console import Algo, Json, Terminal, console, place, print_json, say
+
+BELOW = " " * 6  # before values that stand below their name
 
 
 def trace(
-    algo: Annotated[str, typer.Argument(help="A path such as recurrent/lstm; `lstm` alone is enough.")],
+    algo: Algo,
     columns: Annotated[
-        str, typer.Option("--backends", help="numpy,torch for these two; all installed if left out")
-    ] = "",
-    case: Annotated[str, typer.Option(help="the label of a case; the first one if left out")] = "",
-    impl: Annotated[Path | None, typer.Option(help="a port, as one more column beside NumPy")] = None,
+        str | None, typer.Option("--backends", help="numpy,torch for these two; all installed if left out")
+    ] = None,
+    case: Annotated[str | None, typer.Option(help="the label of a case; the first one if left out")] = None,
+    impl: Annotated[Path | None, typer.Option(parser=place, help="a port, as one more column beside NumPy")] = None,
     backward: Annotated[
         bool, typer.Option("--backward", help="only the gradients, in the order of the way back")
     ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="seconds that the port may take")] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object with every row")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="with --impl: seconds that the port may take, 60 if left out")
+    ] = None,
+    as_json: Json = False,
 ):
     """Show what every line with an equation's number computes, step by step, in each column on the same input.
 
@@ -35,55 +39,65 @@ def trace(
     triptych trace lstm --impl my_lstm.py
     """
     path = catalogue.find(algo)
-    names = [name for name in re.split(r"[ ,]+", columns) if name]
+    names = list(dict.fromkeys(name for name in re.split(r"[ ,]+", columns or "") if name))
+    if columns is not None and not names:
+        raise ValueError(f"--backends is {columns!r}, expected some of {', '.join(backends.NAMES)}")
     names = names or (["numpy"] if impl else list(backends.installed()))
     for name in names:
         backends.get(name)
+    chosen = cases.find_case(path, case)
     if impl:
         from shared.porting import runner
 
-        report = runner.trace(path, impl, names, case or None, timeout)
+        if backward:
+            raise ValueError("--backward goes without --impl: a port's gradients come last, where it has its own")
+        report = runner.trace(path, impl, names, case, timeout or 60)
     else:
         from shared.comparing import question_six
 
-        report = question_six.report(path, cases.find_case(path, case or None), tuple(names), backward=backward)
+        if timeout is not None:
+            raise ValueError("--timeout goes with --impl, which names the file of a port")
+        report = question_six.report(path, chosen, tuple(names), backward=backward)
     if as_json:
-        print(json.dumps(report, indent=1, ensure_ascii=False))
+        print_json(report)
     else:
-        show(report, _console())
+        show(report, console())
     if not report["ok"]:
         raise typer.Exit(1)
 
 
-def show(report: dict, console: Console):
+def show(report: dict, console: Terminal):
     """Prints a report of `comparing.walks`, as many values in each column as the width allows."""
     if "finding" in report:  # the port could not be traced at all
-        return console.print(report["finding"], markup=False, highlight=False, soft_wrap=True)
+        return say(console, report["finding"])
     table = _Table(report, console.width)
-    console.print(f"{report['path']}, case {report['case']!r}: what each tagged line computes", highlight=False)
+    say(console, f"{report['path']}, case {report['case']!r}: what each tagged line computes")
     before, gradients, told = None, report.get("gradients", {}), set()
-    console.print(table.line("", "", "", report["columns"], "apart", style="bold"))
+    if not table.narrow:
+        console.print(table.line("", "", "", report["columns"], "apart", style="bold"))
     for row in report["rows"]:
         block = row["through"], row["function"], row["call"], row["step"], row["leaf"]
         if block != before:
-            console.print(Text(_heading(row), style="cyan"))
+            say(console, _heading(row), "cyan")
             before = block
         equation = gradients.get(row["name"]) if row["through"] else None
         if equation and equation not in told:  # several gradients may share one
             told.add(equation)
-            console.print(Text(f"     {equation}", style="dim"), soft_wrap=True)
-        console.print(table.row(row, first=report["first"] is not None and row is report["rows"][report["first"]]))
+            say(console, f"     {equation}", "dim")
+        first = report["first"] is not None and row is report["rows"][report["first"]]
+        for line in table.row(row, first):
+            console.print(line)
     used = {n for row in report["rows"] for n in row["equations"]}
     for number, text in report["equations"].items():
         if int(number) in used:
-            console.print(Text(f"({number})  {text}", style="dim"), soft_wrap=True)
+            say(console, f"({number})  {text}", "dim")
     for name, error in report["stopped"].items():
-        console.print(f"{name} stopped: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"{name} stopped: {error}", "red")
     for left in report.get("left", []):
         name = f"{left['name']} is" if left["name"] else "it is"
         text = f"line {left['line']}, {name} not compared: {left['reason']}: {left['text']}"
-        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    console.print(verdict(report), markup=False, highlight=False, soft_wrap=True)
+        say(console, text, "yellow")
+    say(console, verdict(report))
 
 
 def verdict(report: dict) -> str:
@@ -118,7 +132,8 @@ def _heading(row: dict) -> str:
 
 
 class _Table:
-    """Column widths for one report: tag, name and shape as wide as needed, what is left is shared by the values."""
+    """Column widths for one report: tag, name and shape as wide as needed, what is left is shared by the values.
+    Where that is too little for a number, values stand below the name, those that look alike once."""
 
     def __init__(self, report: dict, width: int):
         rows = report["rows"]
@@ -128,7 +143,10 @@ class _Table:
         self.shape = max([cell_len(self.dims(row)) for row in rows] or [0])
         self.last = 5
         left = width - self.tag - self.name - self.shape - self.last - 6
-        self.each = max(left // len(self.columns) - 2, 9)
+        self.each = left // len(self.columns) - 2
+        self.narrow = self.each < 9
+        if self.narrow:
+            self.each = width - len(BELOW) - cell_len(" ".join(self.columns)) - 2
 
     def numbers(self, row: dict) -> str:
         return ("∂" if row["through"] else "") + " ".join(f"({n})" for n in row["equations"])
@@ -136,14 +154,21 @@ class _Table:
     def dims(self, row: dict) -> str:
         return "×".join(map(str, next(iter(row["columns"].values()))["shape"])) or "scalar"
 
-    def row(self, row: dict, first: bool) -> Text:
+    def row(self, row: dict, first: bool) -> Iterator[Text]:
         cells = [row["columns"].get(name) for name in self.columns]
         difference = "" if row["difference"] is None else _error(row["difference"])
         style = "bold red" if row["differs"] else ""
         texts = [self.values(cell) for cell in cells]
-        return self.line(
-            self.numbers(row), row["name"], self.dims(row), texts, difference, style, "◀" if first else ""
-        )
+        fixed, mark = (self.numbers(row), row["name"], self.dims(row)), "◀" if first else ""
+        if not self.narrow:
+            yield self.line(*fixed, texts, difference, style, mark)
+            return
+        yield self.line(*fixed, [], difference, style, mark)
+        alike: dict[str, list[str]] = {}
+        for name, text in zip(self.columns, texts, strict=True):
+            alike.setdefault(text, []).append(name)
+        for text, names in alike.items():
+            yield Text(f"{BELOW}{' '.join(names)}  {text}", style=style, no_wrap=True)
 
     def values(self, cell: dict | None) -> str:
         """As many numbers as there is room for, `…` where there are more."""
@@ -178,8 +203,3 @@ def _number(value) -> str:
 
 def _error(value) -> str:
     return "0" if value == 0 else f"{float(value):.0e}"
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=130)

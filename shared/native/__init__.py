@@ -10,6 +10,7 @@
     from_keras(source)           the weights of a Keras model or layer, or of a list of arrays in that order
     to_keras(weights, **options) a Keras model
     to_onnx(weights, **options)  an ONNX model, float32
+    fits(weights, **options)     ValueError where layers do not go together, beyond what KINDS says (optional)
 
 and where inputs or outputs look different there, `run_torch`, `run_keras` and `run_onnx`, of (function, model,
 *inputs), which take and give what our function does. For optimizers see `shared.native.optimizers`.
@@ -94,6 +95,7 @@ def onnx_model(nodes: list[tuple], weights: dict[str, np.ndarray], inputs: dict[
         return [name.strip("-") for name in text.split()]
 
     def stored(name, x):
+        sound({name: x}, np.finfo("f4").max)
         return onnx.numpy_helper.from_array(np.ascontiguousarray(x, "f4" if x.dtype.kind == "f" else None), name)
 
     made = [onnx.helper.make_node(op, names(ins), names(outs), **dict(*more)) for op, ins, outs, *more in nodes]
@@ -101,7 +103,10 @@ def onnx_model(nodes: list[tuple], weights: dict[str, np.ndarray], inputs: dict[
     graph = onnx.helper.make_graph(made, "triptych", described(inputs), described(outputs), initial)
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     model = onnx.helper.make_model(graph, producer_name="triptych", opset_imports=opsets, ir_version=IR)
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ValueError(f"ONNX refuses the model: {str(error).strip().splitlines()[0]}") from None
     return model
 
 
@@ -145,6 +150,21 @@ def _fitting(options, leaves, name):
             continue
         return option
     return options[-1]
+
+
+def sound(leaves: dict[str, np.ndarray], largest: float = np.inf):
+    """ValueError, naming the leaf, if there is an empty one, another dtype than those of weights, a NaN or infinity,
+    or a number that is larger than `largest`, the end of the dtype that it will be stored in."""
+    for name, x in leaves.items():
+        if x.dtype.kind not in "iu" and x.dtype.name not in ("float32", "float64"):
+            raise ValueError(f"{name} has dtype {x.dtype.name}, expected float32 or float64")
+        if not x.size:
+            raise ValueError(f"{name} has shape {x.shape}, expected at least one number")
+        if not np.isfinite(x).all():
+            raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
+        top = np.abs(x).max()
+        if top > largest:
+            raise ValueError(f"{name} holds numbers as large as {top:g}, expected at most {largest:g}, for float32")
 
 
 def check(weights, kind):

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-
-from shared import cases
+from shared import cases, files
 from shared.cases import Case, in_dtype
 from shared.checking import golden
 from shared.checking.answers import Answer
@@ -22,31 +20,13 @@ from shared.differences import FLOAT32, Difference, Mismatch, difference
 from shared.porting.explaining import Finding, in_words, planted_mistakes, same_mistake, sizes_of, static_numbers
 from shared.porting.hints import Setting, hint
 
-DTYPES = {"F64": "float64", "F32": "float32", "I64": "int64", "I32": "int32", "BOOL": "bool", "U8": "uint8"}
-
-
-def read(file: Path) -> dict[str, np.ndarray]:
-    """The tensors of a port's file by name; ValueError if it is no safetensors file or holds another type."""
-    if not file.is_file():
-        raise ValueError(f"{file} is not a file")
-    try:
-        with safe_open(file, framework="numpy") as stored:
-            names = list(stored.keys())
-            for name in names:
-                dtype = stored.get_slice(name).get_dtype()
-                if dtype not in DTYPES:
-                    raise ValueError(f"{file}: {name} is {dtype}, expected one of {', '.join(DTYPES)}")
-            return {name: stored.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{file} is no whole safetensors file: {error}") from error
-
 
 def check(path: str, file: Path, labels: Iterable[str] = ()) -> dict[str, Any]:
     """The report on a file, as `porting.check` writes it. labels: only these cases.
 
     ValueError if the file cannot be read, or holds a case or a tensor that the golden vectors do not have.
     """
-    values, wanted = read(file), golden.load(path)
+    (values, _), wanted = files.tensors(file), golden.load(path)
     by_case: dict[str, dict[str, np.ndarray]] = {}
     for name, array in values.items():
         label, _, leaf = name.partition("/")

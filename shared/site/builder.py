@@ -1,8 +1,12 @@
 """Writes the pages: for each algorithm what is specified, measured and recorded goes into a template."""
 
 import ast
+import errno
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from importlib.metadata import version
 from itertools import groupby
@@ -32,6 +36,7 @@ class Page(NamedTuple):
     columns: tuple[str, ...]
     measured: Measured
     speed: list[dict[str, Any]]
+    series: list[records.Series]
 
     @property
     def problems(self) -> list[str]:
@@ -47,25 +52,70 @@ class Page(NamedTuple):
 
 
 def build(out: Path, paths: list[str], recorded: Path, started: Callable[[str], None]) -> list[Page]:
-    """Writes the site into a folder and returns its pages. started(path) is called before each algorithm."""
-    speed, pages = records.benchmarks(recorded), []
-    for path in paths:
-        started(path)
-        pages.append(
-            Page(path, specification.of(path), sidebyside.existing(path), measured.measure(path), speed.get(path, []))
-        )
-    out.mkdir(parents=True, exist_ok=True)
+    """Writes the site into a folder and returns its pages. started(path) is called before each algorithm.
+
+    ValueError, before anything is measured, if the folder cannot be written to or a record is damaged. The site is
+    made in a folder beside it and moved there when it is whole.
+    """
+    speed, series = records.benchmarks(recorded), {path: records.series(recorded, path) for path in paths}
+    with _folder_beside(out) as made:
+        pages = []
+        for path in paths:
+            started(path)
+            told, columns = specification.of(path), sidebyside.existing(path)
+            pages.append(Page(path, told, columns, measured.measure(path), speed.get(path, []), series[path]))
+        _write_all(made, pages)
+        _move(made, out)
+    return pages
+
+
+@contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """An empty folder on the same disk, which is gone afterwards, with those above `out` that had to be made if the
+    site did not come about."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"'{out}' is a file, expected a folder to write the site to")
+    above = [folder for folder in (out.parent, *out.parent.parents) if not folder.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        if out.exists() and not os.access(out, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise ValueError(f"folder '{out}' cannot be written to: {error.strerror}") from None
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if not out.exists():
+            for folder in above:
+                folder.rmdir()
+
+
+def _move(made: Path, out: Path):
+    """Everything in `made` to `out`: at once if there is no such folder, else file by file, each of them whole."""
+    made.chmod(0o755)
+    if not out.exists():
+        made.rename(out)
+        return
+    for file in sorted(file for file in made.rglob("*") if file.is_file()):
+        target = out / file.relative_to(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+
+
+def _write_all(out: Path, pages: list[Page]):
+    paths = {page.path for page in pages}
     for file in resources.files("shared.site").joinpath("static").iterdir():
         files.write(out / file.name, file.read_bytes())
     environment = _environment()
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         _write(out, f"{page.path}.html", environment.get_template("algorithm.html"), page.root, page=page,
-               before=before, after=after, **_details(out, page, recorded, set(paths)))  # fmt: skip
+               before=before, after=after, **_details(out, page, paths))  # fmt: skip
     chapters = [(name, list(group)) for name, group in groupby(pages, lambda page: page.chapter)]
-    lemmas = prose.derivation(derivations.LEMMAS, set(paths), "")
+    lemmas = prose.derivation(derivations.LEMMAS, paths, "")
     _write(out, prose.LEMMAS, environment.get_template("lemmas.html"), "", text=lemmas)
     _write(out, "index.html", environment.get_template("index.html"), "", chapters=chapters)
-    return pages
 
 
 def _write(out: Path, name: str, template, root: str, **facts):
@@ -73,10 +123,10 @@ def _write(out: Path, name: str, template, root: str, **facts):
     files.write(out / name, template.render(root=root, **facts).encode())
 
 
-def _details(out: Path, page: Page, recorded: Path, paths: set[str]) -> dict[str, Any]:
+def _details(out: Path, page: Page, paths: set[str]) -> dict[str, Any]:
     """What an algorithm's page has beyond the index; files that it links to are copied beside it."""
     series = []
-    for one in records.series(recorded, page.path):
+    for one in page.series:
         losses = {run.record["backend"]: run.loss for run in one.runs if len(run.loss)}
         title = f"Loss of every step, {one.title}"
         of_run = f"pictures/{one.runs[0].record['path']}"

@@ -1,5 +1,6 @@
 """The columns of one algorithm for a page: aligned by `comparing.sidebyside`, coloured by Pygments."""
 
+import re
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -44,6 +45,11 @@ class Part(NamedTuple):
     only: str
     same: bool
     rows: list[Row]
+
+    @property
+    def anchor(self) -> str:
+        """The name, without what an address would have to spell in another way."""
+        return re.sub(r"\W+", "-", self.name).strip("-")
 
     @property
     def backward(self) -> bool:

@@ -371,3 +371,54 @@ def test_what_is_wrong_is_one_line(run, tmp_path):
         assert err.count("\n") == 1, err
         assert re.search(says, err), err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda b: b * np.nan, "b holds NaN or infinity"),
+        (lambda b: b + np.inf, "b holds NaN or infinity"),
+        (lambda b: b + 1e300, "b holds numbers as large as 1e.300, expected at most 3.40282e.38, for float32"),
+        (lambda b: b[:0], r"b has shape \(0,\), expected at least one number"),
+    ],
+)
+def test_an_onnx_model_holds_sound_numbers(change, says):
+    module, weights, _, _ = example("intro/softmax_regression", "softmax_regression")
+    with pytest.raises(ValueError, match=says):
+        module.to_onnx(weights._replace(b=change(weights.b)))
+
+
+LAYERS = [
+    ("intro/mlp", "mlp", "[1].W", lambda W: np.vstack([W, W]), r"\[1\].W has shape .* expected 5 rows"),
+    ("generative/dbn", "dbn_classifier", "[1].W", lambda W: np.vstack([W, W]), r"\[1\].W has shape"),
+    ("convolutional/cnn", "cnn", "blocks[1].W", lambda W: np.concatenate([W, W], 2), "expected .* input channels"),
+    ("convolutional/cnn", "cnn", "dense[0].W", lambda W: np.vstack([W, W[:1]]), "expected rows for each of"),
+    ("convolutional/capsule", "capsule", "W", lambda W: np.concatenate([W] * 7, 1), "expected capsules of"),
+    ("convolutional/capsule", "capsule", "primary.W", lambda W: np.concatenate([W, W], 2), "input channels"),
+    ("convolutional/conv2d_transpose", "conv2d_transpose", "b", lambda b: np.ones(len(b) + 1), "b has shape"),
+]
+
+
+@pytest.mark.parametrize(("path", "function", "leaf", "change", "says"), LAYERS)
+def test_layers_that_do_not_go_together_are_refused(path, function, leaf, change, says, run, tmp_path):
+    leaves = native.leaves(example(path, function)[1])
+    file, out = tmp_path / "ours.safetensors", tmp_path / "theirs.safetensors"
+    save_file({n: np.ascontiguousarray(x) for n, x in (leaves | {leaf: change(leaves[leaf])}).items()}, file)
+    status, _, err = run("export", path, file, "--to", "torch", "--out", out)
+    assert status == 1
+    assert re.search(says, err), err
+    assert not out.exists()
+
+
+def test_a_switch_is_true_or_false(run, tmp_path):
+    file, out = tmp_path / "ours.safetensors", tmp_path / "gru.onnx"
+    leaves = native.leaves(example("recurrent/gru", "gru")[1])
+    save_file({n: np.ascontiguousarray(x) for n, x in leaves.items()}, file)
+    models = []
+    for value in ("true", "false"):
+        status, _, err = run("export", "gru", file, "--to", "onnx", "--out", out, "--set", f"reset_after={value}")
+        assert (status, err) == (0, "")
+        models.append(out.read_bytes())
+    assert models[0] != models[1]
+    status, _, err = run("export", "gru", file, "--to", "onnx", "--out", out, "--set", "reset_after=no")
+    assert "'no' is neither true nor false" in err

@@ -144,17 +144,15 @@ def test_wrong_leaves(change, says, tmp_path):
 
 
 def test_files_that_cannot_be_judged(tmp_path):
-    with pytest.raises(ValueError, match="is not a file"):
+    with pytest.raises(ValueError, match="does not exist, expected a safetensors file"):
         values.check("recurrent/lstm", tmp_path / "nothing")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(ValueError, match="is no whole safetensors file"):
+    with pytest.raises(ValueError, match="is not a whole safetensors file"):
         values.check("recurrent/lstm", tmp_path / "text")
     with pytest.raises(ValueError, match="recurrent/lstm has no case 'lstmm'"):
         judged(tmp_path, "recurrent/lstm", {"lstmm/outputs": np.ones(1)})
     with pytest.raises(ValueError, match="holds no outputs, expected tensors such as 'lstm/outputs'"):
         judged(tmp_path, "recurrent/lstm", {"x": np.ones(1)})
-    with pytest.raises(ValueError, match="is F16, expected one of F64, F32"):
-        judged(tmp_path, "recurrent/lstm", {"lstm/outputs[0]": np.ones(1, np.float16)})
 
 
 # --- golden vectors to take away ------------------------------------------------------------------------------------

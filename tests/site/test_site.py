@@ -4,7 +4,6 @@ import html.parser
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -233,11 +232,55 @@ def test_curves_of_any_kind(values):
 
 @pytest.mark.full
 def test_the_whole_site(tmp_path):
-    begin = time.monotonic()
-    pages = builder.build(tmp_path, catalogue.paths(), Path("build"), lambda path: None)
-    assert time.monotonic() - begin < 180
+    pages = builder.build(tmp_path, catalogue.paths(), tmp_path, lambda path: None)
     assert not [problem for page in pages for problem in page.problems]
     check_whole(tmp_path)
+    sizes = sorted((file.stat().st_size, file.name) for file in tmp_path.rglob("*") if file.is_file())
+    assert sum(size for size, _ in sizes) < 20e6, sizes[-5:]
+
+
+def test_the_right_line_is_neutral_and_the_wrong_one_red_with_its_word(site):
+    page = Document(site / "optimizers" / "sgd.html")
+    assert page.texts["right"].startswith("right p - lr * g")
+    assert page.texts["wrong"].startswith("wrong p + lr * g")
+    style = (site / "style.css").read_text()
+    colours = dict(re.findall(r"--(\w+): light-dark\(#(\w+)", style))
+    background = dict(re.findall(r"\.edit \.(right|wrong) {[^}]*background: var\(--(\w+)\)", style))
+    channels = lambda name: [int(colours[name][i : i + 2], 16) for i in (0, 2, 4)]
+    assert max(channels(background["right"])) - min(channels(background["right"])) < 8  # grey
+    red, green, blue = channels(background["wrong"])
+    assert red > green + 8
+    assert red > blue + 8
+
+
+def test_an_anchor_is_a_word(tmp_path):
+    """A part may be called `(SELU_LAMBDA, SELU_ALPHA)`."""
+    builder.build(tmp_path / "out", ["activations"], tmp_path, lambda path: None)
+    check_whole(tmp_path / "out")
+    ids = Document(tmp_path / "out" / "activations.html").ids
+    assert "SELU_LAMBDA-SELU_ALPHA" in ids
+    assert all(re.fullmatch(r"[\w-]+", name) for name in ids)
+
+
+def test_a_site_that_stops_half_way_leaves_nothing_or_what_was_there(tmp_path, monkeypatch):
+    record_runs(tmp_path)
+    builder.build(tmp_path / "old", ["optimizers/sgd"], tmp_path, lambda path: None)
+    before = {file: file.read_bytes() for file in (tmp_path / "old").rglob("*.html")}
+    monkeypatch.setattr(builder.curves, "svg", lambda *_: 1 / 0)
+    for out in (tmp_path / "old", tmp_path / "new" / "site"):
+        with pytest.raises(ZeroDivisionError):
+            builder.build(out, ["optimizers/sgd"], tmp_path, lambda path: None)
+    assert {file: file.read_bytes() for file in (tmp_path / "old").rglob("*.html")} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bench.json", "old", "train"]
+
+
+def test_foreign_files_in_the_folder_stay(tmp_path):
+    (tmp_path / "out" / "optimizers").mkdir(parents=True)
+    (tmp_path / "out" / "optimizers" / "mine.txt").write_text("mine")
+    builder.build(tmp_path / "out", ["optimizers/sgd"], tmp_path, lambda path: None)
+    assert (tmp_path / "out" / "optimizers" / "mine.txt").read_text() == "mine"
+    check_whole(tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 # --- in a browser: these tests are there where Debian's Chromium and its driver are -----------------------------

@@ -18,6 +18,7 @@ from numpy_impl.convolutional.capsule import CapsuleEncoder
 from numpy_impl.convolutional.conv2d import Conv2DParams
 from numpy_impl.convolutional.routing import EPS
 from shared.native import arrays, check, listed, loaded, onnx_model, take
+from shared.native.convolutional.conv2d import fit_in_turn
 
 KINDS = {"capsule": CapsuleEncoder}
 CHECKPOINT = {"state.params.encoder": ""}
@@ -157,3 +158,13 @@ def _onnx_squash(s, v):
         ("Div", f"{s} {v}_length", f"{v}_direction"),
         ("Mul", f"{v}_direction {v}_part", v),
     ]
+
+
+def fits(params):
+    """ValueError if a convolution does not take the channels of the one before it, or the capsules not its own."""
+    names = [*(f"convs[{i}].W" for i in range(len(params.convs))), "primary.W"]
+    fit_in_turn([*(layer.W for layer in params.convs), params.primary.W], names)
+    n_out, n_inputs = params.primary.W.shape[3], params.W.shape[1]
+    if n_out % n_inputs or len(params.W) % (n_out // n_inputs):
+        expected = f"capsules of {n_inputs} numbers that {n_out} channels, of primary.W, can be cut into"
+        raise ValueError(f"W has shape {params.W.shape}, expected {expected}")

@@ -20,7 +20,7 @@ from numpy_impl.convolutional.cnn import CNNBlock, CNNParams
 from numpy_impl.intro.mlp import MLPLayer
 from numpy_impl.normalization.batch_norm import BatchNormParams, BatchNormState
 from shared.native import arrays, check, listed, loaded, onnx_model, take
-from shared.native.convolutional.conv2d import onnx_padding
+from shared.native.convolutional.conv2d import fit_in_turn, onnx_padding
 
 
 class CNNWeights(NamedTuple):
@@ -162,6 +162,16 @@ def to_onnx(weights, *, padding="valid", pools=2):
 
 def run_onnx(function, session, x, *states):
     return session.run(None, {"x": x})[0]
+
+
+def fits(weights):
+    """ValueError if a block does not take the channels of the one before it, or the first dense layer not those of
+    the last."""
+    (blocks, dense), _ = _both(weights)
+    fit_in_turn([block.W for block in blocks], [f"blocks[{i}].W" for i in range(len(blocks))])
+    shape, channels = dense[0].W.shape, blocks[-1].W.shape[3]
+    if shape[0] % channels:
+        raise ValueError(f"dense[0].W has shape {shape}, expected rows for each of {channels} channels")
 
 
 def _both(weights):

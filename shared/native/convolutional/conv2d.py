@@ -85,8 +85,25 @@ def to_onnx(params, *, stride=1, padding="valid", dilation=1, groups=1):
     return onnx_model(nodes, weights, *shapes)
 
 
+def fits(params, *, groups=1):
+    """ValueError if the kernels cannot be shared out among the groups."""
+    n_out = params.W.shape[3]
+    if n_out % groups:
+        raise ValueError(f"groups is {groups}, expected a divisor of {n_out}, the output channels of W")
+
+
+def fit_in_turn(kernels, names):
+    """ValueError if one of several kernels does not take the channels that the one before it gives."""
+    for before, kernel, name in zip(kernels, kernels[1:], names[1:], strict=False):
+        if kernel.shape[2] != before.shape[3]:
+            expected = f"{before.shape[3]} input channels, as the kernel before it gives"
+            raise ValueError(f"{name} has shape {kernel.shape}, expected {expected}")
+
+
 def onnx_padding(padding):
     if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise ValueError(f"padding is {padding!r}, expected valid or same")
         return {"auto_pad": {"valid": "VALID", "same": "SAME_UPPER"}[padding]}
     (top, bottom), (left, right) = padding
     return {"pads": (top, left, bottom, right)}

@@ -67,6 +67,8 @@ def to_onnx(params, *, stride=1, padding="valid", dilation=1, groups=1):
     _, _, c, n_in = params.W.shape
     if padding == "same":
         raise ValueError("padding is 'same', expected 'valid' or numbers: ONNX cuts other sides off")
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"padding is {padding!r}, expected 'valid' or numbers")
     pair = lambda value: value if isinstance(value, tuple) else (value, value)
     (top, bottom), (left, right) = ((0, 0), (0, 0)) if padding == "valid" else padding
     options = {"strides": pair(stride), "dilations": pair(dilation), "group": groups}
@@ -78,3 +80,12 @@ def to_onnx(params, *, stride=1, padding="valid", dilation=1, groups=1):
     weights = {"W": params.W.transpose(3, 2, 0, 1), "b": params.b}
     shapes = {"x": ["N", "H", "W", n_in]}, {"y": ["N", "H_out", "W_out", c * groups]}
     return onnx_model(nodes, weights, *shapes)
+
+
+def fits(params, *, groups=None):
+    """ValueError if bias and kernels are not those of so many groups, of any number if None."""
+    _, _, n_out, n_in = params.W.shape
+    found = len(params.b) // n_out if groups is None else groups
+    if len(params.b) != n_out * found or n_in % found:
+        expected = f"{n_out} numbers for each group, and groups that divide {n_in}, the input channels of W"
+        raise ValueError(f"b has shape {params.b.shape} and groups is {found}, expected {expected}")

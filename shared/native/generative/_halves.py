@@ -44,7 +44,7 @@ def to_keras_weights(params):
 
 def from_keras(source):
     """The layers of both: the first and the second half of all."""
-    layers = mlp.from_keras(listed(source))
+    layers = mlp.layers(listed(source))
     if len(layers) % 2:
         raise ValueError(
             f"there are {2 * len(layers)} arrays of weights, expected as many of the decoder as before it"
@@ -63,6 +63,7 @@ def keras_in_a_row(params, activation, *, activated):
 
 def onnx_mlp(name, layers, activation, given):
     """Nodes and weights of an MLP on the value `given`; it gives the value `name`."""
+    mlp.known(activation)
     nodes, weights = [], {}
     for i, layer in enumerate(layers):
         last = i + 1 == len(layers)

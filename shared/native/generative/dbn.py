@@ -6,7 +6,6 @@ intro/mlp.py; its RBMs have no counterpart in torch, Keras or ONNX.
     params[l].b (D_out,)      2l.bias (D_out,)                     bias                b{l}
 """
 
-from numpy_impl.intro.mlp import MLPParams
 from shared.native.intro import mlp
 from shared.native.intro.mlp import from_keras, from_torch, to_keras_weights, to_torch_weights
 
@@ -15,7 +14,7 @@ __all__ = [
     "to_torch_weights",
 ]  # fmt: skip
 
-KINDS = {"dbn_classifier": MLPParams}
+KINDS = {"dbn_classifier": mlp.KINDS["mlp"]}
 CHECKPOINT = {"state.net.params": ""}
 
 

@@ -26,6 +26,7 @@ KINDS = {"gan_generate": MLP["mlp"]}
 def to_torch(params, *, activation="leaky_relu", output="sigmoid"):
     import torch
 
+    _known(output)
     layers = list(mlp.to_torch(params, activation=activation))
     end = [torch.nn.Sigmoid()] if output == "sigmoid" else []
     return loaded(torch.nn.Sequential(*layers, *end), to_torch_weights(params))
@@ -34,6 +35,7 @@ def to_torch(params, *, activation="leaky_relu", output="sigmoid"):
 def to_keras(params, *, activation="leaky_relu", output="sigmoid"):
     import keras
 
+    _known(output)
     layers, dtype = mlp.to_keras(params, activation=activation).layers, str(params[0].W.dtype)
     end = [keras.layers.Activation("sigmoid", dtype=dtype)] if output == "sigmoid" else []
     return sequential(len(params[0].W), [*layers, *end], to_keras_weights(params))
@@ -41,8 +43,14 @@ def to_keras(params, *, activation="leaky_relu", output="sigmoid"):
 
 def to_onnx(params, *, activation="leaky_relu", output="sigmoid"):
     """z (M, Z) to x_hat (M, D)."""
+    _known(output)
     name = "made" if output == "sigmoid" else "x_hat"
     nodes, weights = _halves.onnx_mlp(name, params, activation, "z")
     if output == "sigmoid":
         nodes.append(("Sigmoid", "made", "x_hat"))
     return onnx_model(nodes, weights, {"z": ["M", len(params[0].W)]}, {"x_hat": ["M", len(params[-1].b)]})
+
+
+def _known(output):
+    if output not in ("sigmoid", "linear"):
+        raise ValueError(f"output is {output!r}, expected one of sigmoid, linear")

@@ -8,10 +8,13 @@ The activation is no weight: it is named again when a model is made. Keras has a
 Keras approximate softplus or gelu unless they are told not to; the models here compute what the columns do.
 """
 
+from typing import Annotated
+
 from numpy_impl.intro.mlp import ACTIVATIONS, MLPLayer, MLPParams
 from shared.native import arrays, check, listed, loaded, onnx_model, sequential, take
+from shared.support.shapes import Chain
 
-KINDS = {"mlp": MLPParams}
+KINDS = {"mlp": Annotated[MLPParams, Chain("W")]}
 
 
 def to_torch_weights(params):
@@ -23,13 +26,13 @@ def from_torch(source):
     weights = arrays(source)
     count = max(1, len(weights) // 2)
     flat = take(weights, *(f"{2 * i}.{what}" for i in range(count) for what in ("weight", "bias")))
-    return check(tuple(MLPLayer(W.T, b) for W, b in zip(flat[::2], flat[1::2], strict=True)), MLPParams)
+    return check(tuple(MLPLayer(W.T, b) for W, b in zip(flat[::2], flat[1::2], strict=True)), KINDS["mlp"])
 
 
 def to_torch(params, *, activation="relu"):
     import torch
 
-    _known(activation)
+    known(activation)
     make = {
         "sigmoid": torch.nn.Sigmoid,
         "tanh": torch.nn.Tanh,
@@ -50,17 +53,20 @@ def to_keras_weights(params):
 
 
 def from_keras(source):
-    weights = listed(source)
+    return check(layers(listed(source)), KINDS["mlp"])
+
+
+def layers(weights):
+    """Kernels and biases in turn as layers."""
     if not weights or len(weights) % 2:
         raise ValueError(f"there are {len(weights)} arrays of weights, expected a kernel and a bias for every layer")
-    layers = tuple(MLPLayer(W, b) for W, b in zip(weights[::2], weights[1::2], strict=True))
-    return check(layers, MLPParams)
+    return tuple(MLPLayer(W, b) for W, b in zip(weights[::2], weights[1::2], strict=True))
 
 
 def to_keras(params, *, activation="relu"):
     import keras
 
-    _known(activation)
+    known(activation)
     dtype = str(params[0].W.dtype)
     if activation == "leaky_relu":
         make = lambda: keras.layers.LeakyReLU(0.01, dtype=dtype)
@@ -72,7 +78,7 @@ def to_keras(params, *, activation="relu"):
 
 def to_onnx(params, *, activation="relu"):
     """x (N, D) to logits (N, K)."""
-    _known(activation)
+    known(activation)
     operation = {"relu": "Relu", "leaky_relu": "LeakyRelu", "swish": "Sigmoid"}.get(activation, activation.title())
     nodes, weights, last = [], {}, len(params) - 1
     for i, layer in enumerate(params):
@@ -87,6 +93,6 @@ def to_onnx(params, *, activation="relu"):
     return onnx_model(nodes, weights, *shapes)
 
 
-def _known(activation):
+def known(activation):
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
