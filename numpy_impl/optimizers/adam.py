@@ -25,8 +25,8 @@ Differs:
 Relation: rmsprop with bias correction and an average of g in place of g. nadam is Adam with Nesterov's look ahead,
     amsgrad with a second moment that never falls, adamax with a maximum in place of the second moment.
 
-Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
-    different trees.
+Raises: ValueError if η is negative, if ε is not positive, if a β is outside [0, 1), or if gradients, state and
+    parameters are different trees.
 
 Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980, Algorithm 1.
 """
@@ -39,7 +39,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -61,7 +61,7 @@ def adam_update(
     state: AdamState,
     params: Tree,
     *,
-    lr: Positive = 1e-3,
+    lr: NonNegative = 1e-3,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
     eps: Positive = 1e-8,

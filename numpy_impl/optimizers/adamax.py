@@ -22,8 +22,8 @@ Differs:
 
 Relation: adam with the maximum u in place of √v̂ + ε.
 
-Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
-    different trees.
+Raises: ValueError if η is negative, if ε is not positive, if a β is outside [0, 1), or if gradients, state and
+    parameters are different trees.
 
 Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980, Algorithm 2.
 """
@@ -36,7 +36,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -58,7 +58,7 @@ def adamax_update(
     state: AdaMaxState,
     params: Tree,
     *,
-    lr: Positive = 2e-3,
+    lr: NonNegative = 2e-3,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
     eps: Positive = 1e-8,

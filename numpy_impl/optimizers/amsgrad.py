@@ -24,8 +24,8 @@ Differs:
 
 Relation: adam with the maximum w in place of v.
 
-Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
-    different trees.
+Raises: ValueError if η is negative, if ε is not positive, if a β is outside [0, 1), or if gradients, state and
+    parameters are different trees.
 
 Reference: Reddi, Kale & Kumar, "On the convergence of Adam and beyond", 2018, arXiv:1904.09237, Algorithm 2.
 """
@@ -38,7 +38,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -61,7 +61,7 @@ def amsgrad_update(
     state: AMSGradState,
     params: Tree,
     *,
-    lr: Positive = 1e-3,
+    lr: NonNegative = 1e-3,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
     eps: Positive = 1e-8,

@@ -22,7 +22,7 @@ Differs:
 
 Relation: momentum with μ v + g in place of v in the step. μ = 0 is sgd. nadam does the same to adam.
 
-Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
+Raises: ValueError if η is negative, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
 
 Reference: Nesterov, "A method for solving the convex programming problem with convergence rate O(1/k²)", Doklady
@@ -39,7 +39,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -54,7 +54,7 @@ def nag_init(params: Tree) -> NAGState:
 
 @checked
 def nag_update(
-    grads: Tree, state: NAGState, params: Tree, *, lr: Positive = 0.01, mu: Decay = 0.9
+    grads: Tree, state: NAGState, params: Tree, *, lr: NonNegative = 0.01, mu: Decay = 0.9
 ) -> tuple[Tree, NAGState]:
     def update(p, g, v):
         v = mu * v + g  # (1)

@@ -32,8 +32,8 @@ Differs:
 Relation: adagrad with an average in place of the sum. adam is RMSProp with bias correction and an average of g in
     place of g; adadelta replaces η by the size of recent steps.
 
-Raises: ValueError if η or ε is not positive, if ρ or μ is outside [0, 1), if the state was made for other keywords,
-    or if gradients, state and parameters are different trees.
+Raises: ValueError if η is negative, if ε is not positive, if ρ or μ is outside [0, 1), if the state was made for
+    other keywords, or if gradients, state and parameters are different trees.
 
 Reference: Tieleman & Hinton, "Lecture 6.5: rmsprop", Coursera: Neural Networks for Machine Learning, 2012; Graves,
     "Generating sequences with recurrent neural networks", 2013, arXiv:1308.0850 (centered, with momentum).
@@ -47,7 +47,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -69,7 +69,7 @@ def rmsprop_update(
     state: RMSPropState,
     params: Tree,
     *,
-    lr: Positive = 1e-3,
+    lr: NonNegative = 1e-3,
     rho: Decay = 0.9,
     eps: Positive = 1e-8,
     centered: bool = False,

@@ -18,7 +18,7 @@ Differs:
 
 Relation: the start of the family. momentum adds a velocity, adagrad a rate for every weight.
 
-Raises: ValueError if η is not positive, or if gradients and parameters are different trees.
+Raises: ValueError if η is negative, or if gradients and parameters are different trees.
 
 Reference: Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22 (1951).
 """
@@ -29,7 +29,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Positive, TreeOf, checked
+from shared.support.shapes import NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -43,7 +43,7 @@ def sgd_init(params: Tree) -> SGDState:
 
 
 @checked
-def sgd_update(grads: Tree, state: SGDState, params: Tree, *, lr: Positive = 0.01) -> tuple[Tree, SGDState]:
+def sgd_update(grads: Tree, state: SGDState, params: Tree, *, lr: NonNegative = 0.01) -> tuple[Tree, SGDState]:
     def update(p, g):
         p = p - lr * g  # (1)
         return p

@@ -19,6 +19,9 @@ def map_leaves(formula: Callable, *trees):
 
     `params, m, v = map_leaves(update, params, grads, m, v)`: where the formula returns several arrays, there are as
     many trees; where it returns one, there is one. All arrays of a call have one shape.
+
+    In PyTorch, a leaf of the first tree that requires gradients, beside others that don't, is a parameter: the result
+    requires them in its turn, and has no graph that would grow from step to step.
     """
     leaves, structure = optree.tree_flatten(trees[0])
     others = (optree.tree_leaves(tree) for tree in trees[1:])
@@ -28,9 +31,18 @@ def map_leaves(formula: Callable, *trees):
     return tuple(structure.unflatten(new) for new in zip(*results, strict=True))
 
 
+def _step(formula: Callable, first, *others):
+    wants = lambda x: getattr(x, "requires_grad", False)
+    if not wants(first) or any(map(wants, others)):  # gradients with a graph: it is wanted
+        return formula(first, *others)
+    new = formula(first.detach(), *others)
+    (new[0] if isinstance(new, tuple) else new).requires_grad_()
+    return new
+
+
 def _apply(formula: Callable, arrays: tuple):
     if not isinstance(arrays[0], np.ndarray | np.generic):  # the other frameworks have compilers for this
-        return formula(*arrays)
+        return _step(formula, *arrays)
     one = lambda new: not isinstance(new, tuple)
     shape, size = arrays[0].shape, arrays[0].size
     if size <= BLOCK:

@@ -149,6 +149,57 @@ def test_a_compiled_step_is_the_step(path, column, dtype):
     assert difference(flatten(compiled, "result"), flatten(plain, "result"), dtype).error <= allowed
 
 
+# --- gradients of a step ------------------------------------------------------------------------------------------
+
+
+needs_torch = pytest.mark.skipif("torch" not in COLUMNS, reason="needs PyTorch")
+
+
+def a_step(path, requires_grad, create_graph=False):
+    """Parameters, state and learned scale after two steps along the gradients of a small loss."""
+    import torch
+
+    init, update = functions("torch", path)
+    scale = torch.tensor(1.5, dtype=torch.float64, requires_grad=create_graph)
+    params = {"W": torch.arange(1.0, 4.0, dtype=torch.float64).requires_grad_(), "b": torch.ones(2).double()}
+    params["b"].requires_grad_()
+    state = init(params)
+    for _ in range(2):
+        loss = scale * sum((p**3).sum() for p in params.values())
+        grads = torch.autograd.grad(loss, list(params.values()), create_graph=create_graph)
+        grads = dict(zip(params, grads, strict=True))
+        if not requires_grad:
+            params = {name: p.detach() for name, p in params.items()}
+        params, state = update(grads, state, params)
+        if not requires_grad:
+            params = {name: p.requires_grad_() for name, p in params.items()}
+    return params, state, scale
+
+
+@needs_torch
+@each_path
+def test_parameters_of_torch_stay_parameters_and_build_no_graph(path):
+    """As with torch.optim: after a thousand steps there would be a graph of a thousand steps."""
+    params, state, _ = a_step(path, requires_grad=True)
+    plain, plain_state, _ = a_step(path, requires_grad=False)
+    assert all(p.requires_grad and p.is_leaf and p.grad_fn is None for p in params.values())
+    assert not any(leaf.requires_grad for leaf in optree.tree_leaves(state))
+    found = [flatten(backends.to_numpy("torch", tree), "result") for tree in ((params, state), (plain, plain_state))]
+    assert difference(*found).error == 0
+
+
+@needs_torch
+@each_path
+def test_gradients_with_a_graph_are_followed_through_the_step(path):
+    """Who asked for create_graph=True learns something by way of the steps."""
+    import torch
+
+    params, _, scale = a_step(path, requires_grad=True, create_graph=True)
+    (slope,) = torch.autograd.grad(params["W"].sum() + params["b"].sum(), scale)
+    assert torch.isfinite(slope)
+    assert slope != 0
+
+
 # --- the counter-example, and all of them in one picture ---------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ Differs:
 
 Relation: rmsprop is AdaGrad with an average in place of the sum, so that its rate can grow again.
 
-Raises: ValueError if η or ε is not positive, or if gradients, state and parameters are different trees.
+Raises: ValueError if η is negative, if ε is not positive, or if gradients, state and parameters are different trees.
 
 Reference: Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic optimization",
     Journal of Machine Learning Research 12 (2011).
@@ -35,7 +35,7 @@ from jaxtyping import Float
 from tensorflow import Tensor as Array
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Positive, TreeOf, checked
+from shared.support.shapes import NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -50,7 +50,7 @@ def adagrad_init(params: Tree) -> AdaGradState:
 
 @checked
 def adagrad_update(
-    grads: Tree, state: AdaGradState, params: Tree, *, lr: Positive = 0.01, eps: Positive = 1e-10
+    grads: Tree, state: AdaGradState, params: Tree, *, lr: NonNegative = 0.01, eps: Positive = 1e-10
 ) -> tuple[Tree, AdaGradState]:
     def update(p, g, h):
         h = h + g * g  # (1)

@@ -28,8 +28,8 @@ Differs:
 
 Relation: adam with nag's look ahead in (5) and with a schedule for its momentum.
 
-Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), if ψ is negative, or if gradients, state and
-    parameters are different trees.
+Raises: ValueError if η is negative, if ε is not positive, if a β is outside [0, 1), if ψ is negative, or if
+    gradients, state and parameters are different trees.
 
 Reference: Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016, Algorithm 2.
 """
@@ -66,7 +66,7 @@ def nadam_update(
     state: NadamState,
     params: Tree,
     *,
-    lr: Positive = 2e-3,
+    lr: NonNegative = 2e-3,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
     eps: Positive = 1e-8,

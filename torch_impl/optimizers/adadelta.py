@@ -24,8 +24,8 @@ Differs:
 
 Relation: rmsprop with √(u + ε) in the place of the learning rate, and ε inside the root.
 
-Raises: ValueError if η or ε is not positive, if ρ is outside [0, 1), or if gradients, state and parameters are
-    different trees.
+Raises: ValueError if η is negative, if ε is not positive, if ρ is outside [0, 1), or if gradients, state and
+    parameters are different trees.
 
 Reference: Zeiler, "ADADELTA: an adaptive learning rate method", 2012, arXiv:1212.5701, Algorithm 1.
 """
@@ -38,7 +38,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, Positive, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -58,7 +58,7 @@ def adadelta_update(
     state: AdaDeltaState,
     params: Tree,
     *,
-    lr: Positive = 1.0,
+    lr: NonNegative = 1.0,
     rho: Decay = 0.95,
     eps: Positive = 1e-6,
 ) -> tuple[Tree, AdaDeltaState]:

@@ -20,7 +20,7 @@ Differs:
 
 Relation: μ = 0 is sgd. nag takes the gradient where the velocity is about to lead.
 
-Raises: ValueError if η is not positive, if μ is outside [0, 1), or if gradients, state and parameters are different
+Raises: ValueError if η is negative, if μ is outside [0, 1), or if gradients, state and parameters are different
     trees.
 
 Reference: Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics
@@ -36,7 +36,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Decay, Positive, TreeOf, checked
+from shared.support.shapes import Decay, NonNegative, TreeOf, checked
 
 Tree = TreeOf[Float[Array, "..."]]
 
@@ -51,7 +51,7 @@ def momentum_init(params: Tree) -> MomentumState:
 
 @checked
 def momentum_update(
-    grads: Tree, state: MomentumState, params: Tree, *, lr: Positive = 0.01, mu: Decay = 0.9
+    grads: Tree, state: MomentumState, params: Tree, *, lr: NonNegative = 0.01, mu: Decay = 0.9
 ) -> tuple[Tree, MomentumState]:
     def update(p, g, v):
         v = mu * v + g  # (1)

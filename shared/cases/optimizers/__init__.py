@@ -168,6 +168,8 @@ def nasty_runs(draw, run, oracle, options, huge=1e20):
     yield Case(run, (params, [{"W": small}] * 3, [0.1] * 3), oracle, options, grad=False, name="tiny gradients")
     args = ({"W": draw(3).astype("float32")}, [{"W": np.float32([huge, -huge, huge / 100])}] * 2, [0.1] * 2)
     yield Case(run, args, oracle, options, grad=False, dtype="float32", name="huge gradients, float32")
+    args = ({"W": draw(3)}, [{"W": draw(3)}] * 3, [0.0, 0.1, 0.0])
+    yield Case(run, args, oracle, options, grad=False, name="a rate of 0 before and after")
 
 
 def infinite_squares(draw, overflowing, oracle, options):
@@ -184,8 +186,8 @@ def late_run(draw, resumed, oracle, options, state):
     yield Case(resumed, args, oracle, options, grad=False, name="after a million steps")
 
 
-POSITIVE, DECAY = "(0, inf)", "[0, 1)"
-OUTSIDE = {POSITIVE: (0.0, -1, float("nan")), DECAY: (1.0, -0.1)}
+POSITIVE, NON_NEGATIVE, DECAY = "(0, inf)", "[0, inf)", "[0, 1)"
+OUTSIDE = {POSITIVE: (0.0, -1, float("nan")), NON_NEGATIVE: (-0.1, float("nan")), DECAY: (1.0, -0.1)}
 
 
 def bad_calls(function, state_of, fields, **intervals):
@@ -194,7 +196,7 @@ def bad_calls(function, state_of, fields, **intervals):
     params = {"W": _numbers(3, 2), "b": _numbers(2)}
     zeros = {name: np.zeros_like(p) for name, p in params.items()}
     state = state_of(zeros)
-    for keyword, interval in {"lr": POSITIVE, **intervals}.items():
+    for keyword, interval in {"lr": NON_NEGATIVE, **intervals}.items():
         says = interval.replace("(", r"\(").replace(")", r"\)").replace("[", r"\[")
         for value in OUTSIDE[interval]:
             yield Bad(

@@ -25,8 +25,8 @@ Differs:
 Relation: rmsprop with bias correction and an average of g in place of g. nadam is Adam with Nesterov's look ahead,
     amsgrad with a second moment that never falls, adamax with a maximum in place of the second moment.
 
-Raises: ValueError if η or ε is not positive, if a β is outside [0, 1), or if gradients, state and parameters are
-    different trees.
+Raises: ValueError if η is negative, if ε is not positive, if a β is outside [0, 1), or if gradients, state and
+    parameters are different trees.
 
 Reference: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980, Algorithm 1.
 """
