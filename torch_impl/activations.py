@@ -85,7 +85,9 @@ def leaky_relu(x: Float[Array, "*shape"], *, alpha: float = 0.01) -> Float[Array
 @checked
 def elu(x: Float[Array, "*shape"], *, alpha: float = 1.0) -> Float[Array, "*shape"]:
     lower = torch.where(x > 0, 0.0, x)  # where x > 0, e^x is not used and must not overflow
-    y = torch.where(x > 0, x, alpha * torch.expm1(lower))  # (5)
+    near, far = torch.clamp(lower, min=-1.0), torch.clamp(lower, max=-1.0)
+    y = torch.where(lower > -1, torch.expm1(near), torch.exp(far) - 1)  # expm1's slope is its value + 1: 0 below -37
+    y = torch.where(x > 0, x, alpha * y)  # (5)
     return y
 
 

@@ -63,7 +63,7 @@ from numpy.random import Generator
 
 from numpy_impl import losses
 from numpy_impl.activations import sigmoid
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 
 LARGEST = 20  # units: a million states
 
@@ -80,7 +80,8 @@ class BoltzmannMachineLikelihoodCache(NamedTuple):
     free: tuple  # of (6)
 
 
-def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: str = "float32") -> BoltzmannMachineParams:
+@checked
+def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: Dtype = "float32") -> BoltzmannMachineParams:
     W = np.triu(rng.normal(0, 0.1, (n_units, n_units)), 1).astype(dtype)
     return BoltzmannMachineParams(W, b=np.zeros(n_units, dtype))
 

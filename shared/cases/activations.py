@@ -1,5 +1,6 @@
 """Oracles: torch.nn.functional, and Keras on TensorFlow for the values; math.erfc for gelu's left tail."""
 
+import itertools
 import math
 
 import numpy as np
@@ -67,6 +68,8 @@ def nasty(draw):
     tail = -np.array([5.0, 10.0, 20.0, 35.0])
     for x in tail:  # one by one: beside 7e-7, 1e-267 has no relative error
         yield Case("gelu", (np.array([x]),), gelu_by_math, grad=False, name=f"left tail {x:g}")
+    for name, x in itertools.product(("elu", "selu"), (-40.0, -100.0, -700.0)):  # one by one, as above
+        yield Case(name, (np.array([x]),), oracle(name), name=f"left tail {x:g}")
     yield Case("relu", (np.array([np.nan, 1.0]),), lambda x: x, grad=False, name="NaN")
 
 

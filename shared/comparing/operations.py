@@ -12,7 +12,7 @@ what it does   NumPy                             PyTorch                        
 products       matmul vdot vecdot outer einsum   tensordot                         matmul tensordot linalg.matvec
                tensordot
 sums           sum mean add.reduceat             sum mean                          reduce_sum reduce_mean
-extremes       max min argmax argsort unique     amax max min argmax argsort       reduce_max reduce_min argmax
+extremes       max min argmax argsort unique     amax min argmax argsort           reduce_max reduce_min argmax
                                                                                    argsort
 elementwise    exp expm1 log log1p sqrt abs      exp expm1 log log1p sqrt abs      exp math.expm1 math.log
                sign tanh maximum minimum clip    tanh maximum clip clamp sigmoid   math.log1p sqrt abs tanh
@@ -21,7 +21,6 @@ elementwise    exp expm1 log log1p sqrt abs      exp expm1 log log1p sqrt abs   
 choice         where isfinite any                where isfinite                    where math.is_finite
                                                                                    math.is_nan
 indexing       take_along_axis diag triu         gather index_select diag triu     gather linalg.diag_part
-                                                                                   linalg.band_part
 shape          reshape squeeze expand_dims       reshape squeeze movedim flip      reshape squeeze expand_dims
                moveaxis broadcast_to                                               transpose reverse
                ascontiguousarray                                                   linalg.matrix_transpose

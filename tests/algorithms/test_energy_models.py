@@ -32,6 +32,7 @@ from numpy_impl.generative.rbm import (
 from shared import backends
 from shared.backends import to_backend, to_numpy
 from shared.cases.generative._sklearn_rbm import from_sklearn, to_sklearn
+from shared.differences import difference, flatten
 
 COLUMNS = backends.installed()
 each_column = pytest.mark.parametrize("column", COLUMNS)
@@ -322,3 +323,24 @@ def test_the_variational_bound_holds_and_is_not_tight_for_untied_weights():
         gap = np.log(likelihood @ prior) - bound
         assert np.all(gap > -1e-13)
         assert np.all(gap < 1e-13) if tight else np.all(gap > 1e-3)
+
+
+@each_column
+@pytest.mark.parametrize("what", [np.nan, np.inf])
+def test_the_diagonal_and_below_of_a_boltzmann_machine_is_never_read(column, what):
+    """Nor has it a gradient, whatever stands there."""
+    rng = np.random.default_rng(0)
+    machine = backends.module(column, "generative/boltzmann_machine")
+    W, b, s = rng.standard_normal((4, 4)), rng.standard_normal(4), (rng.random((3, 4)) < 0.5) * 1.0
+    u, temperatures = rng.random((2, 3, 4)), np.ones(2)
+    found = []
+    for lower in (0.0, what):
+        params = BoltzmannMachineParams(np.where(np.tri(4, dtype=bool), lower, W), b)
+        ours, v, *draws = backends.to_backend(column, (params, s, u, temperatures))
+        loss = machine.boltzmann_machine_loss
+        _, grads = backends.get(column).value_and_grad(loss)(ours, v[:, :2])
+        energy = backends.get(column).call(machine.boltzmann_machine_energy, (ours, v), {})
+        drawn = machine.boltzmann_machine_gibbs(ours, v, *draws, free=(1, 3))
+        found.append(flatten(backends.to_numpy(column, (grads, energy, drawn)), "found"))
+    assert difference(found[1], found[0]).error == 0
+    assert all(np.isfinite(leaf).all() for leaf in found[1].values())

@@ -61,7 +61,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 from tf_impl import losses
 from tf_impl.activations import sigmoid
 
@@ -73,7 +73,8 @@ class BoltzmannMachineParams(NamedTuple):
     b: Float[Array, "n"]
 
 
-def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: str = "float32") -> BoltzmannMachineParams:
+@checked
+def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: Dtype = "float32") -> BoltzmannMachineParams:
     W = _upper(tf.constant(rng.normal(0, 0.1, (n_units, n_units)), dtype))
     return BoltzmannMachineParams(W, b=tf.zeros([n_units], dtype))
 
@@ -85,7 +86,8 @@ def boltzmann_machine_energy(params: BoltzmannMachineParams, s: Float[Array, "N 
 
 
 def _upper(W):
-    return tf.linalg.band_part(W, 0, -1) - tf.linalg.band_part(W, 0, 0)
+    units = tf.range(W.shape[0])
+    return tf.where(units[:, None] < units, W, tf.zeros_like(W))  # whatever stands elsewhere
 
 
 def _symmetric(W):

@@ -21,7 +21,9 @@ Shapes: X (N, D), y (N,), prediction (N,), w (D,), b (), loss ().
 Units: w in units of y per unit of the feature; the loss in the square of y's unit.
 
 Variant: no factor ½ in the loss. The closed form is the QR solution of the centred problem: its error grows with the
-    condition number of X, that of the normal equations with its square. It has no gradient here.
+    condition number of X, that of the normal equations with its square. It has no gradient here. A column depends on
+    those before it if they leave no more of it than rounding would: 10 ε √N times its largest number, with the ε of
+    the dtype. The scales of the columns play no part.
 
 Differs:
     torch.nn.Linear: w is the one row of a (1, D) matrix.
@@ -38,14 +40,17 @@ Reference: Legendre 1805; Gauss 1809; Golub, "Numerical methods for solving line
     Numerische Mathematik 7 (1965), for the QR solution.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 from tf_impl import losses
+
+EPS = {4: 2.0**-23, 8: 2.0**-52}  # from 1 to the next number, by the bytes of one
 
 
 class LinearRegressionParams(NamedTuple):
@@ -53,7 +58,8 @@ class LinearRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def linear_regression_init(n_features: int, *, dtype: str = "float32") -> LinearRegressionParams:
+@checked
+def linear_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LinearRegressionParams:
     return LinearRegressionParams(w=tf.zeros([n_features], dtype), b=tf.zeros([], dtype))
 
 
@@ -78,8 +84,8 @@ def linear_regression_fit(X: Float[Array, "N D"], y: Float[Array, "N"]) -> Linea
         raise ValueError(f"X has shape {tuple(X.shape)}, expected more examples (rows) than features (columns)")
     mean_x, mean_y = tf.reduce_mean(X, axis=0), tf.reduce_mean(y)
     Q, R = tf.linalg.qr(X - mean_x)  # (3)
-    diagonal = tf.abs(tf.linalg.diag_part(R))
-    if tf.reduce_min(diagonal) <= 1e-12 * tf.reduce_max(diagonal):
+    rounding = 10 * EPS[X.dtype.size] * math.sqrt(X.shape[0]) * tf.reduce_max(tf.abs(X), axis=0)
+    if tf.reduce_min(tf.abs(tf.linalg.diag_part(R)) - rounding) <= 0:  # what the columns before it leave of a column
         raise ValueError("X has columns that are constant or linear combinations of others, expected full rank")
     w = tf.linalg.solve(R, tf.linalg.matvec(Q, y - mean_y, transpose_a=True)[:, None])[:, 0]  # (4)
     b = mean_y - tf.tensordot(mean_x, w, 1)  # (5)

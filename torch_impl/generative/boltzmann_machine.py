@@ -61,7 +61,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
 
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 from torch_impl import losses
 from torch_impl.activations import sigmoid
 
@@ -73,7 +73,8 @@ class BoltzmannMachineParams(NamedTuple):
     b: Float[Array, "n"]
 
 
-def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: str = "float32") -> BoltzmannMachineParams:
+@checked
+def boltzmann_machine_init(rng: Generator, n_units: int, *, dtype: Dtype = "float32") -> BoltzmannMachineParams:
     W = torch.triu(torch.tensor(rng.normal(0, 0.1, (n_units, n_units)), dtype=getattr(torch, dtype)), 1)
     return BoltzmannMachineParams(W, b=W.new_zeros(n_units))
 

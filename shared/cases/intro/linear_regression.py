@@ -25,6 +25,13 @@ def least_squares(X, y):
     return LinearRegressionParams(w=solution[:-1], b=solution[-1])
 
 
+def scaled_least_squares(X, y):
+    """The columns brought to one scale, so that lstsq does not take the smallest for rounding errors."""
+    scale = np.max(np.abs(X), axis=0)
+    solution = least_squares(X / scale, y)
+    return solution._replace(w=solution.w / scale)
+
+
 def sklearn_fit(X, y):
     from sklearn.linear_model import LinearRegression
 
@@ -57,6 +64,11 @@ def nasty(draw):
     X, y = draw(50, 4), draw(50)
     X[:, 0] += 1e6  # a far-off mean: the normal equations would lose 12 digits
     yield Case("linear_regression_fit", (X, y), least_squares, grad=False, tolerance=1e-9, name="far from the origin")
+    X = draw(50, 3) * np.array([1e-7, 1.0, 1e7])
+    args, far = (X, draw(50)), ["scales far apart", "scales farther apart"]
+    yield Case("linear_regression_fit", args, scaled_least_squares, grad=False, name=far[0])
+    args = (X * np.array([1e-20, 1.0, 1e20]), args[1])
+    yield Case("linear_regression_fit", args, scaled_least_squares, grad=False, name=far[1])
 
 
 def bad(draw):
@@ -71,6 +83,12 @@ def bad(draw):
     )
     yield Bad("linear_regression_fit", (draw(3, 3), draw(3)), "expected more examples")
     yield Bad("linear_regression_fit", (np.column_stack([X, X[:, 0]]), y), "linear combinations of others")
+    yield Bad("linear_regression_fit", (np.column_stack([X, np.full(7, 1e6 / 3)]), y), "columns that are constant")
+    X, y = draw(50, 3).astype("float32"), draw(50).astype("float32")
+    for last in (X[:, 0] + X[:, 1], X[:, 0] - 3 * X[:, 2], np.full(50, 1e6 / 3, "float32")):
+        for scale in (np.float32(1e-7), np.float32(1e7)):
+            args = np.column_stack([X, scale * last]), y
+            yield Bad("linear_regression_fit", args, "constant or linear combinations of others")
 
 
 MUTANTS = [
