@@ -99,7 +99,8 @@ def leaky_relu(x: Float[Array, "*shape"], *, alpha: float = 0.01) -> Float[Array
     return y
 
 
-def leaky_relu_backward(d_y, x, y, *, alpha=0.01):
+@checked
+def leaky_relu_backward(d_y, x, y, *, alpha: float = 0.01):
     d_x = np.where(x > 0, d_y, alpha * d_y)  # through (4)
     return d_x
 
@@ -111,7 +112,8 @@ def elu(x: Float[Array, "*shape"], *, alpha: float = 1.0) -> Float[Array, "*shap
     return y
 
 
-def elu_backward(d_y, x, y, *, alpha=1.0):
+@checked
+def elu_backward(d_y, x, y, *, alpha: float = 1.0):
     d_x = d_y * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0)))  # through (5)
     return d_x
 
@@ -160,7 +162,8 @@ def swish(x: Float[Array, "*shape"], *, beta: float = 1.0) -> Float[Array, "*sha
     return y
 
 
-def swish_backward(d_y, x, y, *, beta=1.0):
+@checked
+def swish_backward(d_y, x, y, *, beta: float = 1.0):
     s = sigmoid(beta * x)  # through (9)
     d_x = d_y * (s + beta * y * (1 - s))  # through (9)
     return d_x

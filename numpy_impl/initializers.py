@@ -39,33 +39,41 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+from shared.support.shapes import Dtype, checked
 
-def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+
+@checked
+def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, fan_out = _fans(shape)
     return _uniform(rng, shape, math.sqrt(2 / (fan_in + fan_out)), dtype)  # (2)
 
 
-def glorot_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+@checked
+def glorot_normal(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, fan_out = _fans(shape)
     return _normal(rng, shape, math.sqrt(2 / (fan_in + fan_out)), dtype)  # (2)
 
 
-def he_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+@checked
+def he_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, _ = _fans(shape)
     return _uniform(rng, shape, math.sqrt(2 / fan_in), dtype)  # (3)
 
 
-def he_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+@checked
+def he_normal(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, _ = _fans(shape)
     return _normal(rng, shape, math.sqrt(2 / fan_in), dtype)  # (3)
 
 
-def lecun_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+@checked
+def lecun_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, _ = _fans(shape)
     return _uniform(rng, shape, math.sqrt(1 / fan_in), dtype)  # (4)
 
 
-def lecun_normal(rng: Generator, shape: tuple[int, ...], *, dtype: str = "float32") -> Float[Array, "..."]:
+@checked
+def lecun_normal(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = "float32") -> Float[Array, "..."]:
     fan_in, _ = _fans(shape)
     return _normal(rng, shape, math.sqrt(1 / fan_in), dtype)  # (4)
 

@@ -48,8 +48,8 @@ Differs:
     Keras: losses take probabilities unless from_logits=True, and clip them to [1e-7, 1 - 1e-7].
     scikit-learn: log_loss takes probabilities.
 
-Raises: ValueError if shapes or dtypes disagree, if there is no example to take the mean of, or if a label is
-    negative or at least K.
+Raises: ValueError if shapes or dtypes disagree, if there is no example to take the mean of, if a label is negative
+    or at least K, or if a target in (3) is outside [0, 1].
 
 Reference: Bishop, "Pattern Recognition and Machine Learning" (2006), chapters 3 and 4; Goodfellow, Bengio &
     Courville, "Deep Learning" (2016), section 6.2.
@@ -62,7 +62,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
 from numpy_impl.activations import sigmoid, softplus
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Range, checked
 
 
 class LogSumExpCache(NamedTuple):
@@ -92,7 +92,9 @@ def mse_backward(cache, d_loss):
 
 
 @checked(shape=1)
-def binary_cross_entropy(logits: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
+def binary_cross_entropy(
+    logits: Float[Array, "*shape"], target: Annotated[Float[Array, "*shape"], Range("[0, 1]")]
+) -> Float[Array, ""]:
     loss = np.mean(softplus(logits) - target * logits)  # (3)
     return loss, (logits, target)
 
@@ -108,7 +110,7 @@ def binary_cross_entropy_backward(cache, d_loss):
 def logsumexp(x: Float[Array, "..."], *, axis: int = -1) -> Float[Array, "..."]:
     top, _, log_sum = _shifted(x, axis)
     total = np.squeeze(top + log_sum, axis)  # (6)
-    return total, LogSumExpCache(x, total, axis)
+    return total, LogSumExpCache(x, total.copy(), axis)
 
 
 def logsumexp_backward(cache, d_total):
@@ -132,7 +134,7 @@ def _shifted(x, axis):
 def log_softmax(logits: Float[Array, "*positions K"]) -> Float[Array, "*positions K"]:
     _, shifted, log_sum = _shifted(logits, -1)
     log_p = shifted - log_sum  # (7)
-    return log_p, log_p
+    return log_p, log_p.copy()
 
 
 def log_softmax_backward(cache, d_log_p):

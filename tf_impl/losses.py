@@ -48,8 +48,8 @@ Differs:
     Keras: losses take probabilities unless from_logits=True, and clip them to [1e-7, 1 - 1e-7].
     scikit-learn: log_loss takes probabilities.
 
-Raises: ValueError if shapes or dtypes disagree, if there is no example to take the mean of, or if a label is
-    negative or at least K.
+Raises: ValueError if shapes or dtypes disagree, if there is no example to take the mean of, if a label is negative
+    or at least K, or if a target in (3) is outside [0, 1].
 
 Reference: Bishop, "Pattern Recognition and Machine Learning" (2006), chapters 3 and 4; Goodfellow, Bengio &
     Courville, "Deep Learning" (2016), section 6.2.
@@ -61,7 +61,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float, Int
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Range, checked
 from tf_impl.activations import softplus
 
 
@@ -73,7 +73,9 @@ def mse(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> F
 
 
 @checked(shape=1)
-def binary_cross_entropy(logits: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
+def binary_cross_entropy(
+    logits: Float[Array, "*shape"], target: Annotated[Float[Array, "*shape"], Range("[0, 1]")]
+) -> Float[Array, ""]:
     loss = tf.reduce_mean(softplus(logits) - target * logits)  # (3)
     return loss
 
@@ -106,7 +108,7 @@ def softmax_cross_entropy(
     logits: Float[Array, "N K"], labels: Annotated[Int[Array, "N"], Below("K")]
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = tf.gather(log_p, labels, axis=-1, batch_dims=1)
+    picked = tf.gather(log_p, tf.cast(labels, tf.int64), axis=-1, batch_dims=1)
     loss = -tf.reduce_mean(picked)  # (8)
     return loss
 
@@ -125,7 +127,7 @@ def masked_cross_entropy(
     mask: Bool[Array, "*positions"],
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = tf.gather(log_p, labels, axis=-1, batch_dims=len(labels.shape))
+    picked = tf.gather(log_p, tf.cast(labels, tf.int64), axis=-1, batch_dims=len(labels.shape))
     count = tf.maximum(tf.reduce_sum(tf.cast(mask, logits.dtype)), 1)
     loss = -tf.reduce_sum(tf.where(mask, picked, tf.zeros_like(picked))) / count  # (10)
     return loss

@@ -70,7 +70,7 @@ from numpy_impl.convolutional.routing import (
     routing_squash_backward,
 )
 from numpy_impl.intro.mlp import MLPParams, mlp_init
-from shared.support.shapes import Below, NonNegative, checked
+from shared.support.shapes import Below, Dtype, NonNegative, checked
 
 CapsuleLabels = Annotated[Int[Array, "N"], Below("J")]
 
@@ -114,6 +114,7 @@ class CapsuleLossCache(NamedTuple):
     decoder: tuple
 
 
+@checked
 def capsule_init(
     rng: Generator,
     image: tuple[int, int, int],
@@ -124,7 +125,7 @@ def capsule_init(
     types: int = 32,
     sizes: tuple[int, int] = (8, 16),
     hidden: tuple[int, ...] = (512, 1024),
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> CapsuleParams:
     (height, width, n_in), (P, D) = image, sizes
     kernels, widths = (kernel, kernel), (n_in, *channels)

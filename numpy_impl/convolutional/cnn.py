@@ -55,7 +55,7 @@ from numpy_impl.convolutional.pooling import pooling_max, pooling_max_backward
 from numpy_impl.intro.mlp import MLPLayer, mlp, mlp_backward, mlp_init
 from numpy_impl.normalization import batch_norm as bn
 from numpy_impl.regularization.dropout_mlp import dropout_mlp, dropout_mlp_backward
-from shared.support.shapes import Below, Chain, Rate, checked
+from shared.support.shapes import Below, Chain, Dtype, Rate, checked
 
 
 class CNNBlock(NamedTuple):
@@ -88,6 +88,7 @@ States = tuple[bn.BatchNormState | None, ...]
 Masks = tuple[Bool[Array, "N D"], ...]
 
 
+@checked
 def cnn_init(
     rng: Generator,
     size: tuple[int, int, int],
@@ -97,7 +98,7 @@ def cnn_init(
     norm: bool = False,
     padding: str = "valid",
     pools: int | tuple[int, ...] = 2,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> tuple[CNNParams, States]:
     *image, channels = size
     blocks, states = [], []
@@ -108,8 +109,7 @@ def cnn_init(
         states.append(state)
         image = conv2d_geometry(image, (kernel, kernel), padding=padding).out
         image, channels = conv2d_geometry(image, (pool, pool), stride=pool).out, n_out
-    sizes = math.prod(image) * channels, *dense
-    return CNNParams(tuple(blocks), mlp_init(rng, sizes, dtype=dtype)), tuple(states)
+    return CNNParams(tuple(blocks), mlp_init(rng, (math.prod(image) * channels, *dense), dtype=dtype)), tuple(states)
 
 
 @checked(N=1)

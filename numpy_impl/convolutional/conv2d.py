@@ -56,7 +56,7 @@ from numpy.random import Generator
 
 import shared.support.blocks as blocks
 from numpy_impl.initializers import he_uniform
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 
 
 class Conv2DParams(NamedTuple):
@@ -81,8 +81,9 @@ class Conv2DCache(NamedTuple):
     groups: int
 
 
+@checked
 def conv2d_init(
-    rng: Generator, kernel: tuple[int, int], n_in: int, n_out: int, *, groups: int = 1, dtype: str = "float32"
+    rng: Generator, kernel: tuple[int, int], n_in: int, n_out: int, *, groups: int = 1, dtype: Dtype = "float32"
 ) -> Conv2DParams:
     if groups < 1 or n_in % groups or n_out % groups:
         raise ValueError(f"conv2d: groups is {groups}, expected a divisor of {n_in} and {n_out} channels")
@@ -119,7 +120,7 @@ def conv2d_geometry(
 
 def _pair(name, value):
     pair = value if isinstance(value, tuple) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
+    if len(pair) != 2 or not all(type(v) is int and v >= 1 for v in pair):  # True is an int, too
         raise ValueError(f"{name} is {value}, expected an integer or two, at least 1")
     return pair
 
@@ -128,11 +129,11 @@ def _pads(padding):
     if padding == "valid":
         return (0, 0), (0, 0)
     try:
-        pads = tuple((int(before), int(after)) for before, after in padding)
+        pads = tuple((before, after) for before, after in padding)
     except (TypeError, ValueError):
         pads = ()
-    if len(pads) != 2 or min(map(min, pads)) < 0:
-        wanted = '"valid", "same" or ((top, bottom), (left, right)), none negative'
+    if len(pads) != 2 or not all(type(n) is int and n >= 0 for pair in pads for n in pair):
+        wanted = '"valid", "same" or ((top, bottom), (left, right)), integers from 0 on'
         raise ValueError(f"padding is {padding!r}, expected {wanted}")
     return pads
 
@@ -242,7 +243,7 @@ def conv2d_backward(cache, d_y, *, params_only=False):
 
 def _check(params, x, groups):
     (_, _, c, n_out), n_in = params.W.shape, x.shape[3]
-    if not isinstance(groups, int) or groups < 1 or n_out % groups:
+    if type(groups) is not int or groups < 1 or n_out % groups:
         raise ValueError(f"conv2d: groups is {groups}, expected a divisor of {n_out}, the channels out of params.W")
     if n_in != c * groups:
         wanted = f"{c * groups}, as params.W has {c} in each of {groups} groups"

@@ -153,7 +153,7 @@ def pooling_global_average_backward(cache, d_a):
 def _places(x, window, stride, padding):
     """The pads, and what each element of the window meets of x_pad over all windows: (rows, columns), row by row."""
     window = window if isinstance(window, tuple) else (window, window)
-    if len(window) != 2 or not all(isinstance(k, int) and k >= 1 for k in window):
+    if len(window) != 2 or not all(type(k) is int and k >= 1 for k in window):
         raise ValueError(f"window is {window}, expected an integer or two, at least 1")
     stride = window if stride is None else stride
     geometry = conv2d_geometry(x.shape[1:3], window, stride=stride, padding=padding)

@@ -53,7 +53,7 @@ from numpy.random import Generator
 
 from numpy_impl import losses
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward, mlp_init
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 
 LOSSES = ("mse", "bernoulli")
 
@@ -74,11 +74,15 @@ class AutoencoderErrorCache(NamedTuple):
     n_pixels: int
 
 
-def autoencoder_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> AutoencoderParams:
+@checked
+def autoencoder_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> AutoencoderParams:
     return AutoencoderParams(mlp_init(rng, sizes, dtype=dtype), mlp_init(rng, sizes[::-1], dtype=dtype))
 
 
-def autoencoder_tied_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> AutoencoderTiedParams:
+@checked
+def autoencoder_tied_init(
+    rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32"
+) -> AutoencoderTiedParams:
     zeros = tuple(np.zeros(size, dtype) for size in sizes[-2::-1])
     return AutoencoderTiedParams(mlp_init(rng, sizes, dtype=dtype), zeros)
 

@@ -65,13 +65,14 @@ from numpy_impl.generative.rbm import (
     rbm_visible,
 )
 from numpy_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_backward
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 
 DBNParams = tuple[RBMParams, ...]
 
 
+@checked
 def dbn_init(
-    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: str = "float32"
+    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: Dtype = "float32"
 ) -> tuple[RBMParams, ...]:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, H), every one at least 1")
@@ -147,6 +148,8 @@ def dbn_generate(
 @checked
 def dbn_unroll(params: DBNParams) -> MLPParams:
     """The classifier that a DBN with labels is: hidden layers, and an output layer of the labels' weights."""
+    if len(params) < 2:
+        raise ValueError("dbn_unroll: params has one RBM, expected hidden layers and a top RBM with labels")
     top, n = params[-1], params[0].W.shape[0]
     for i, rbm in enumerate(params[:-1]):
         _check_rows("dbn_unroll", f"params[{i}]", rbm, n)

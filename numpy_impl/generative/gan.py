@@ -57,7 +57,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, softplus
 from numpy_impl.intro.mlp import MLPCache, MLPParams, mlp, mlp_backward, mlp_init
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 
 OUTPUTS = ("sigmoid", "linear")
 LOSSES = ("non_saturating", "minimax")
@@ -89,8 +89,13 @@ class GANGeneratorCache(NamedTuple):
     loss: str
 
 
+@checked
 def gan_init(
-    rng: Generator, generator_sizes: tuple[int, ...], discriminator_sizes: tuple[int, ...], *, dtype: str = "float32"
+    rng: Generator,
+    generator_sizes: tuple[int, ...],
+    discriminator_sizes: tuple[int, ...],
+    *,
+    dtype: Dtype = "float32",
 ) -> GANParams:
     generator = mlp_init(rng, generator_sizes, dtype=dtype)
     return GANParams(generator, discriminator=mlp_init(rng, discriminator_sizes, dtype=dtype))
@@ -104,7 +109,7 @@ def gan_generate(
         raise ValueError(f"gan: output is {output!r}, expected one of {', '.join(OUTPUTS)}")
     a, cache = mlp(params, z, activation=activation)  # (1)
     x_hat = sigmoid(a) if output == "sigmoid" else a  # (2)
-    return x_hat, GANGenerateCache(cache, x_hat, output)
+    return x_hat, GANGenerateCache(cache, x_hat.copy(), output)
 
 
 def gan_generate_backward(cache, d_x_hat):

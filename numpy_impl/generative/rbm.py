@@ -65,7 +65,7 @@ from numpy.random import Generator
 from numpy_impl import losses
 from numpy_impl.activations import sigmoid, softplus
 from numpy_impl.generative.boltzmann_machine import boltzmann_machine_states
-from shared.support.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Dtype, Positive, checked
 
 
 class RBMParams(NamedTuple):
@@ -98,7 +98,8 @@ class RBMPseudoLikelihoodCache(NamedTuple):
     free_energy: RBMFreeEnergyCache
 
 
-def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: str = "float32") -> RBMParams:
+@checked
+def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: Dtype = "float32") -> RBMParams:
     W = rng.normal(0, 0.01, (n_visible, n_hidden)).astype(dtype)
     return RBMParams(W, b_v=np.zeros(n_visible, dtype), b_h=np.zeros(n_hidden, dtype))
 
@@ -133,8 +134,7 @@ def rbm_free_energy(params: RBMParams, v: Float[Array, "N D"]) -> Float[Array, "
 
 def rbm_free_energy_backward(cache, d_free_energy):
     params, v, z_h = cache
-    d_z_h = -d_free_energy[:, None] * sigmoid(z_h)  # through (3)
-    d_b_v = -(d_free_energy @ v)  # through (3)
+    d_z_h, d_b_v = -d_free_energy[:, None] * sigmoid(z_h), -(d_free_energy @ v)  # through (3)
     d_W, d_b_h = v.T @ d_z_h, np.sum(d_z_h, axis=0)  # through (2)
     d_v = d_z_h @ params.W.T - d_free_energy[:, None] * params.b_v  # through (2) (3)
     return RBMParams(d_W, d_b_v, d_b_h), d_v
@@ -144,7 +144,7 @@ def rbm_free_energy_backward(cache, d_free_energy):
 def rbm_hidden(params: RBMParams, v: Float[Array, "N D"]) -> Float[Array, "N H"]:
     z_h = v @ params.W + params.b_h  # (2)
     p_h = sigmoid(z_h)  # (4)
-    return p_h, RBMCache(params, v, p_h)
+    return p_h, RBMCache(params, v, p_h.copy())
 
 
 def rbm_hidden_backward(cache, d_p_h):
@@ -158,7 +158,7 @@ def rbm_hidden_backward(cache, d_p_h):
 def rbm_visible(params: RBMParams, h: Float[Array, "N H"]) -> Float[Array, "N D"]:
     z_v = h @ params.W.T + params.b_v  # (5)
     p_v = sigmoid(z_v)  # (6)
-    return p_v, RBMCache(params, p_v, h)
+    return p_v, RBMCache(params, p_v.copy(), h)
 
 
 def rbm_visible_backward(cache, d_p_v):

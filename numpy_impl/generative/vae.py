@@ -69,7 +69,7 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, softplus
 from numpy_impl.intro.mlp import MLPCache, MLPParams, mlp, mlp_backward, mlp_init
 from numpy_impl.losses import logsumexp
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 
 
 class VAEParams(NamedTuple):
@@ -91,7 +91,8 @@ class VAEELBOCache(NamedTuple):
     a: Array
 
 
-def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> VAEParams:
+@checked
+def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> VAEParams:
     *hidden, n_latents = sizes
     return VAEParams(
         encoder=mlp_init(rng, (*hidden, 2 * n_latents), dtype=dtype),

@@ -39,7 +39,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 
 
 class LogisticRegressionParams(NamedTuple):
@@ -47,7 +47,8 @@ class LogisticRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def logistic_regression_init(n_features: int, *, dtype: str = "float32") -> LogisticRegressionParams:
+@checked
+def logistic_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LogisticRegressionParams:
     return LogisticRegressionParams(w=np.zeros(n_features, dtype), b=np.zeros((), dtype))
 
 

@@ -46,7 +46,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl import activations, initializers, losses
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "softplus", "swish")
 
@@ -66,7 +66,8 @@ class MLPCache(NamedTuple):
     activation: str
 
 
-def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> MLPParams:
+@checked
+def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> MLPParams:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, K), every one at least 1")
     return tuple(

@@ -38,7 +38,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from numpy_impl import losses
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 
 
 class SoftmaxRegressionParams(NamedTuple):
@@ -46,7 +46,8 @@ class SoftmaxRegressionParams(NamedTuple):
     b: Float[Array, "K"]
 
 
-def softmax_regression_init(n_features: int, n_classes: int, *, dtype: str = "float32") -> SoftmaxRegressionParams:
+@checked
+def softmax_regression_init(n_features: int, n_classes: int, *, dtype: Dtype = "float32") -> SoftmaxRegressionParams:
     return SoftmaxRegressionParams(W=np.zeros((n_features, n_classes), dtype), b=np.zeros(n_classes, dtype))
 
 

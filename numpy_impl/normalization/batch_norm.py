@@ -57,7 +57,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.support.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Dtype, Positive, Range, Rate, checked
 
 
 class BatchNormParams(NamedTuple):
@@ -84,7 +84,8 @@ class BatchNormEvalCache(NamedTuple):
     inv_std: Array
 
 
-def batch_norm_init(n_channels: int, *, dtype: str = "float32") -> tuple[BatchNormParams, BatchNormState]:
+@checked
+def batch_norm_init(n_channels: int, *, dtype: Dtype = "float32") -> tuple[BatchNormParams, BatchNormState]:
     ones, zeros = lambda: np.ones(n_channels, dtype), lambda: np.zeros(n_channels, dtype)
     return BatchNormParams(gamma=ones(), beta=zeros()), BatchNormState(mean=zeros(), var=ones())
 

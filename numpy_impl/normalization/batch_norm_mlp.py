@@ -62,7 +62,7 @@ from numpy_impl.normalization.batch_norm import (
     batch_norm_eval,
     batch_norm_init,
 )
-from shared.support.shapes import Chain, Positive, Rate, checked
+from shared.support.shapes import Chain, Dtype, Positive, Rate, checked
 
 
 class BatchNormLayer(NamedTuple):
@@ -95,8 +95,9 @@ class BatchNormMLPLossCache(NamedTuple):
     states: tuple[BatchNormState, ...]
 
 
+@checked
 def batch_norm_mlp_init(
-    rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32"
+    rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32"
 ) -> tuple[BatchNormMLPParams, tuple[BatchNormState, ...]]:
     if len(sizes) < 3 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, H, K), every one at least 1")

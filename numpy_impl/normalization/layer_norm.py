@@ -43,7 +43,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from shared.support.shapes import Positive, checked
+from shared.support.shapes import Dtype, Positive, checked
 
 
 class LayerNormParams(NamedTuple):
@@ -57,7 +57,8 @@ class LayerNormCache(NamedTuple):
     inv_std: Array
 
 
-def layer_norm_init(n_features: int, *, dtype: str = "float32") -> LayerNormParams:
+@checked
+def layer_norm_init(n_features: int, *, dtype: Dtype = "float32") -> LayerNormParams:
     return LayerNormParams(gamma=np.ones(n_features, dtype), beta=np.zeros(n_features, dtype))
 
 

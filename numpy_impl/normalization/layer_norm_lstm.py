@@ -66,7 +66,7 @@ from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.normalization.layer_norm import LayerNormCache, LayerNormParams, layer_norm, layer_norm_backward
 from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum
 from numpy_impl.recurrent.lstm import LSTMState, lstm_init
-from shared.support.shapes import Positive, checked
+from shared.support.shapes import Dtype, Positive, checked
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -98,8 +98,9 @@ class LayerNormLSTMStepsCache(NamedTuple):
     cells: list[LayerNormLSTMCache]
 
 
+@checked
 def layer_norm_lstm_init(
-    rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32"
 ) -> LayerNormLSTMParams:
     plain = lstm_init(rng, n_inputs, n_hidden, dtype=dtype)
     return LayerNormLSTMParams(

@@ -101,7 +101,7 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
 
 def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
     zeros = np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
-    return LSTMState(zeros, zeros)
+    return LSTMState(zeros, zeros.copy())
 
 
 def _cell(W_h, z_x, state):

@@ -62,7 +62,7 @@ from numpy_impl.regularization.dropconnect import (
     dropconnect_backward,
     dropconnect_eval,
 )
-from shared.support.shapes import Below, Rate, checked
+from shared.support.shapes import Below, Dtype, Rate, checked
 
 
 class DropConnectMLPParams(NamedTuple):
@@ -84,8 +84,9 @@ class DropConnectMLPCache(NamedTuple):
     drop_cache: NamedTuple  # of dropconnect
 
 
+@checked
 def dropconnect_mlp_init(
-    rng: Generator, n_inputs: int, n_features: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
+    rng: Generator, n_inputs: int, n_features: int, n_hidden: int, n_classes: int, *, dtype: Dtype = "float32"
 ) -> DropConnectMLPParams:
     W_g, W = (he_uniform(rng, n, dtype=dtype) for n in ((n_inputs, n_features), (n_features, n_hidden)))
     W_o = he_uniform(rng, (n_hidden, n_classes), dtype=dtype)

@@ -43,9 +43,9 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = \"float32\") -> "
+    Mutant("def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = \"float32\") -> "
            "Float[Array, \"...\"]:\n    fan_in, fan_out = _fans(shape)\n    return _uniform(rng, shape, math.sqrt(2",
-           "def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: str = \"float32\") -> "
+           "def glorot_uniform(rng: Generator, shape: tuple[int, ...], *, dtype: Dtype = \"float32\") -> "
            "Float[Array, \"...\"]:\n    fan_in, fan_out = _fans(shape)\n    return _uniform(rng, shape, math.sqrt(6",
            "√(6 / (fan_in + fan_out)) is the bound of the uniform law, not its standard deviation: √3 too wide."),
     Mutant("rng.uniform(-math.sqrt(3) * s, math.sqrt(3) * s, shape)", "rng.uniform(-s, s, shape)",

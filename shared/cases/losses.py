@@ -135,6 +135,11 @@ def bad(draw):
     yield Bad("mse", (draw(0), draw(0)), "prediction has shape .* at least 1")
     yield Bad("mse", (logits, logits.astype("float32")), "target has dtype float32, expected float64")
     yield Bad("binary_cross_entropy", (logits, logits[0]), "target has shape")
+    for wrong in (2.0, -0.1, np.nan, 255.0):
+        target = np.where(np.arange(12).reshape(3, 4) == 6, wrong, 0.5)
+        yield Bad(
+            "binary_cross_entropy", (logits, target), rf"target holds {wrong} at \[1, 2\], expected in \[0, 1\]"
+        )
 
 
 MUTANTS = [

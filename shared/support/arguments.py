@@ -28,13 +28,9 @@ class Call:
     def visit(self, name: str, value, hint):
         if get_origin(hint) is Annotated:
             hint, *rules = get_args(hint)
-            for rule in rules:
-                if not isinstance(rule, Chain):
-                    self.rule(name, value, rule)
             self.visit(name, value, hint)
-            for rule in rules:
-                if isinstance(rule, Chain):  # once the layers are known to be layers
-                    self.chain(name, value, rule)
+            for rule in rules:  # once an array is known to be an array, and layers to be layers
+                (self.chain if isinstance(rule, Chain) else self.rule)(name, value, rule)
             return
         if isinstance(hint, UnionType):  # `Bool[Array, "T N"] | None`
             if value is None:

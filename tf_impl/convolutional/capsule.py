@@ -56,7 +56,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, NonNegative, checked
+from shared.support.shapes import Below, Dtype, NonNegative, checked
 from tf_impl.activations import relu
 from tf_impl.convolutional.capsule_decoder import capsule_decoder
 from tf_impl.convolutional.capsule_margin import capsule_margin_loss
@@ -78,6 +78,7 @@ class CapsuleParams(NamedTuple):
     decoder: MLPParams
 
 
+@checked
 def capsule_init(
     rng: Generator,
     image: tuple[int, int, int],
@@ -88,7 +89,7 @@ def capsule_init(
     types: int = 32,
     sizes: tuple[int, int] = (8, 16),
     hidden: tuple[int, ...] = (512, 1024),
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> CapsuleParams:
     (height, width, n_in), (P, D) = image, sizes
     kernels, widths = (kernel, kernel), (n_in, *channels)

@@ -54,4 +54,4 @@ def capsule_decoder(
 
 
 def _one_hot(labels, v):
-    return labels[:, None] == tf.range(v.shape[1], dtype=labels.dtype)
+    return tf.cast(labels, tf.int64)[:, None] == tf.range(v.shape[1], dtype=tf.int64)

@@ -51,7 +51,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 from tf_impl import losses
 from tf_impl.intro.mlp import MLPLayer, MLPParams, mlp, mlp_init
 
@@ -68,11 +68,15 @@ class AutoencoderTiedParams(NamedTuple):
     b_decoder: tuple[Float[Array, "D_out"], ...]
 
 
-def autoencoder_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> AutoencoderParams:
+@checked
+def autoencoder_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> AutoencoderParams:
     return AutoencoderParams(mlp_init(rng, sizes, dtype=dtype), mlp_init(rng, sizes[::-1], dtype=dtype))
 
 
-def autoencoder_tied_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> AutoencoderTiedParams:
+@checked
+def autoencoder_tied_init(
+    rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32"
+) -> AutoencoderTiedParams:
     zeros = tuple(tf.zeros([size], dtype) for size in sizes[-2::-1])
     return AutoencoderTiedParams(mlp_init(rng, sizes, dtype=dtype), zeros)
 

@@ -55,7 +55,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 from tf_impl.activations import sigmoid, softplus
 from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
 
@@ -70,8 +70,13 @@ class GANParams(NamedTuple):
     discriminator: DiscriminatorLayers
 
 
+@checked
 def gan_init(
-    rng: Generator, generator_sizes: tuple[int, ...], discriminator_sizes: tuple[int, ...], *, dtype: str = "float32"
+    rng: Generator,
+    generator_sizes: tuple[int, ...],
+    discriminator_sizes: tuple[int, ...],
+    *,
+    dtype: Dtype = "float32",
 ) -> GANParams:
     generator = mlp_init(rng, generator_sizes, dtype=dtype)
     return GANParams(generator, discriminator=mlp_init(rng, discriminator_sizes, dtype=dtype))

@@ -62,7 +62,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Dtype, Positive, checked
 from tf_impl import losses
 from tf_impl.activations import sigmoid, softplus
 from tf_impl.generative.boltzmann_machine import boltzmann_machine_states
@@ -74,7 +74,8 @@ class RBMParams(NamedTuple):
     b_h: Float[Array, "H"]
 
 
-def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: str = "float32") -> RBMParams:
+@checked
+def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: Dtype = "float32") -> RBMParams:
     W = tf.constant(rng.normal(0, 0.01, (n_visible, n_hidden)), dtype)
     return RBMParams(W, b_v=tf.zeros([n_visible], dtype), b_h=tf.zeros([n_hidden], dtype))
 
@@ -172,7 +173,7 @@ def _gradient(v, p_data, v_k, p_k):
 def rbm_pseudo_likelihood(
     params: RBMParams, v: Float[Array, "N D"], flip: Annotated[Int[Array, "N"], Below("D")]
 ) -> Float[Array, "N"]:
-    flipped = tf.range(v.shape[1], dtype=flip.dtype) == flip[:, None]
+    flipped = tf.range(v.shape[1], dtype=tf.int64) == tf.cast(flip, tf.int64)[:, None]
     rows = tf.concat([v, tf.where(flipped, 1 - v, v)], axis=0)  # (10)
     energies = rbm_free_energy(params, rows)  # (3)
     gap = energies[: v.shape[0]] - energies[v.shape[0] :]  # (11)

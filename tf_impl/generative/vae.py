@@ -66,7 +66,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Chain, checked
+from shared.support.shapes import Chain, Dtype, checked
 from tf_impl.activations import softplus
 from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
 from tf_impl.losses import logsumexp
@@ -77,7 +77,8 @@ class VAEParams(NamedTuple):
     decoder: Annotated[MLPParams, Chain("W", first="Z", last="D")]
 
 
-def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> VAEParams:
+@checked
+def vae_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> VAEParams:
     *hidden, n_latents = sizes
     return VAEParams(
         encoder=mlp_init(rng, (*hidden, 2 * n_latents), dtype=dtype),

@@ -38,7 +38,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 from tf_impl import losses
 
 
@@ -47,7 +47,8 @@ class LogisticRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def logistic_regression_init(n_features: int, *, dtype: str = "float32") -> LogisticRegressionParams:
+@checked
+def logistic_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LogisticRegressionParams:
     return LogisticRegressionParams(w=tf.zeros([n_features], dtype), b=tf.zeros([], dtype))
 
 

@@ -45,7 +45,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 from tf_impl import activations, initializers, losses
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "softplus", "swish")
@@ -59,7 +59,8 @@ class MLPLayer(NamedTuple):
 MLPParams = tuple[MLPLayer, ...]
 
 
-def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32") -> MLPParams:
+@checked
+def mlp_init(rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32") -> MLPParams:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, K), every one at least 1")
     return tuple(

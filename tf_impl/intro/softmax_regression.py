@@ -37,7 +37,7 @@ import tensorflow as tf
 from jaxtyping import Float, Int
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 from tf_impl import losses
 
 
@@ -46,7 +46,8 @@ class SoftmaxRegressionParams(NamedTuple):
     b: Float[Array, "K"]
 
 
-def softmax_regression_init(n_features: int, n_classes: int, *, dtype: str = "float32") -> SoftmaxRegressionParams:
+@checked
+def softmax_regression_init(n_features: int, n_classes: int, *, dtype: Dtype = "float32") -> SoftmaxRegressionParams:
     return SoftmaxRegressionParams(W=tf.zeros([n_features, n_classes], dtype), b=tf.zeros([n_classes], dtype))
 
 

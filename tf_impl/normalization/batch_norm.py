@@ -57,7 +57,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Dtype, Positive, Range, Rate, checked
 
 
 class BatchNormParams(NamedTuple):
@@ -70,7 +70,8 @@ class BatchNormState(NamedTuple):
     var: Annotated[Float[Array, "C"], Range("[0, inf)")]
 
 
-def batch_norm_init(n_channels: int, *, dtype: str = "float32") -> tuple[BatchNormParams, BatchNormState]:
+@checked
+def batch_norm_init(n_channels: int, *, dtype: Dtype = "float32") -> tuple[BatchNormParams, BatchNormState]:
     ones, zeros = lambda: tf.ones([n_channels], dtype), lambda: tf.zeros([n_channels], dtype)
     return BatchNormParams(gamma=ones(), beta=zeros()), BatchNormState(mean=zeros(), var=ones())
 

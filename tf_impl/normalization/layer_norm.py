@@ -43,7 +43,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Positive, checked
+from shared.support.shapes import Dtype, Positive, checked
 
 
 class LayerNormParams(NamedTuple):
@@ -51,7 +51,8 @@ class LayerNormParams(NamedTuple):
     beta: Float[Array, "C"]
 
 
-def layer_norm_init(n_features: int, *, dtype: str = "float32") -> LayerNormParams:
+@checked
+def layer_norm_init(n_features: int, *, dtype: Dtype = "float32") -> LayerNormParams:
     return LayerNormParams(gamma=tf.ones([n_features], dtype), beta=tf.zeros([n_features], dtype))
 
 

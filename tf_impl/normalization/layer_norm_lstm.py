@@ -62,7 +62,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Positive, checked
+from shared.support.shapes import Dtype, Positive, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.normalization.layer_norm import LayerNormParams, layer_norm
 from tf_impl.recurrent._steps import masked_outputs, masked_state
@@ -79,8 +79,9 @@ class LayerNormLSTMParams(NamedTuple):
     beta_c: Float[Array, "H"]
 
 
+@checked
 def layer_norm_lstm_init(
-    rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32"
 ) -> LayerNormLSTMParams:
     plain = lstm_init(rng, n_inputs, n_hidden, dtype=dtype)
     return LayerNormLSTMParams(

@@ -52,7 +52,7 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, Rate, checked
+from shared.support.shapes import Below, Dtype, Rate, checked
 from tf_impl import losses
 from tf_impl.activations import relu
 from tf_impl.initializers import he_uniform
@@ -73,8 +73,9 @@ class DropConnectMLPParams(NamedTuple):
     b_o: Float[Array, "K"]
 
 
+@checked
 def dropconnect_mlp_init(
-    rng: Generator, n_inputs: int, n_features: int, n_hidden: int, n_classes: int, *, dtype: str = "float32"
+    rng: Generator, n_inputs: int, n_features: int, n_hidden: int, n_classes: int, *, dtype: Dtype = "float32"
 ) -> DropConnectMLPParams:
     W_g, W = (he_uniform(rng, n, dtype=dtype) for n in ((n_inputs, n_features), (n_features, n_hidden)))
     W_o = he_uniform(rng, (n_hidden, n_classes), dtype=dtype)

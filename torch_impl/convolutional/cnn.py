@@ -48,7 +48,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, Chain, Rate, checked
+from shared.support.shapes import Below, Chain, Dtype, Rate, checked
 from torch_impl import losses
 from torch_impl.activations import relu
 from torch_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init
@@ -73,6 +73,7 @@ States = tuple[bn.BatchNormState | None, ...]
 Masks = tuple[Bool[Array, "N D"], ...]
 
 
+@checked
 def cnn_init(
     rng: Generator,
     size: tuple[int, int, int],
@@ -82,7 +83,7 @@ def cnn_init(
     norm: bool = False,
     padding: str = "valid",
     pools: int | tuple[int, ...] = 2,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> tuple[CNNParams, States]:
     *image, channels = size
     blocks, states = [], []
@@ -93,8 +94,7 @@ def cnn_init(
         states.append(state)
         image = conv2d_geometry(image, (kernel, kernel), padding=padding).out
         image, channels = conv2d_geometry(image, (pool, pool), stride=pool).out, n_out
-    sizes = math.prod(image) * channels, *dense
-    return CNNParams(tuple(blocks), mlp_init(rng, sizes, dtype=dtype)), tuple(states)
+    return CNNParams(tuple(blocks), mlp_init(rng, (math.prod(image) * channels, *dense), dtype=dtype)), tuple(states)
 
 
 @checked(N=1)

@@ -51,7 +51,7 @@ from torch import Tensor as Array
 from jaxtyping import Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 from torch_impl.convolutional.conv2d import conv2d_crop, conv2d_geometry, conv2d_merge, conv2d_split
 from torch_impl.initializers import glorot_uniform
 
@@ -61,8 +61,9 @@ class Conv2DTransposeParams(NamedTuple):
     b: Float[Array, "C_out"]
 
 
+@checked
 def conv2d_transpose_init(
-    rng: Generator, kernel: tuple[int, int], n_in: int, n_out: int, *, groups: int = 1, dtype: str = "float32"
+    rng: Generator, kernel: tuple[int, int], n_in: int, n_out: int, *, groups: int = 1, dtype: Dtype = "float32"
 ) -> Conv2DTransposeParams:
     if groups < 1 or n_in % groups or n_out % groups:
         raise ValueError(f"conv2d_transpose: groups is {groups}, expected a divisor of {n_in} and {n_out} channels")
@@ -118,7 +119,7 @@ def _geometry(given, kernel, stride, padding, dilation, size):
         for n, k, (before, after), s, d in zip(given, kernel, pads, _pair(stride), _pair(dilation), strict=True):
             extent = d * (k - 1) + 1  # (1)
             size += (n * s if padding == "same" else (n - 1) * s + extent - before - after,)  # (2)
-    if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(n, int) for n in size):
+    if not isinstance(size, tuple) or len(size) != 2 or not all(type(n) is int for n in size):
         raise ValueError(f"conv2d_transpose: size is {size}, expected (rows, columns)")
     geometry = conv2d_geometry(size, kernel, **options)
     for name, n, count, wanted in zip(("rows", "columns"), given, geometry.out, size, strict=True):
@@ -133,7 +134,7 @@ def _pair(value):
 
 def _check(params, groups):
     (_, _, c, n_in), n_out = params.W.shape, params.b.shape[0]
-    if not isinstance(groups, int) or groups < 1 or n_in % groups:
+    if type(groups) is not int or groups < 1 or n_in % groups:
         found = f"conv2d_transpose: groups is {groups}"
         raise ValueError(f"{found}, expected a divisor of {n_in}, the channels in of params.W")
     if n_out != c * groups:

@@ -54,7 +54,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 from torch_impl import losses
 from torch_impl.generative.rbm import RBMParams, rbm_cd, rbm_hidden, rbm_init, rbm_sample, rbm_visible
 from torch_impl.intro.mlp import MLPLayer, MLPParams, mlp
@@ -62,8 +62,9 @@ from torch_impl.intro.mlp import MLPLayer, MLPParams, mlp
 DBNParams = tuple[RBMParams, ...]
 
 
+@checked
 def dbn_init(
-    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: str = "float32"
+    rng: Generator, sizes: tuple[int, ...], *, n_labels: int = 0, dtype: Dtype = "float32"
 ) -> tuple[RBMParams, ...]:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, H), every one at least 1")
@@ -130,6 +131,8 @@ def dbn_generate(
 @checked
 def dbn_unroll(params: DBNParams) -> MLPParams:
     """The classifier that a DBN with labels is: hidden layers, and an output layer of the labels' weights."""
+    if len(params) < 2:
+        raise ValueError("dbn_unroll: params has one RBM, expected hidden layers and a top RBM with labels")
     top, n = params[-1], params[0].W.shape[0]
     for i, rbm in enumerate(params[:-1]):
         _check_rows("dbn_unroll", f"params[{i}]", rbm, n)

@@ -62,7 +62,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, Positive, checked
+from shared.support.shapes import Below, Dtype, Positive, checked
 from torch_impl import losses
 from torch_impl.activations import sigmoid, softplus
 from torch_impl.generative.boltzmann_machine import boltzmann_machine_states
@@ -74,7 +74,8 @@ class RBMParams(NamedTuple):
     b_h: Float[Array, "H"]
 
 
-def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: str = "float32") -> RBMParams:
+@checked
+def rbm_init(rng: Generator, n_visible: int, n_hidden: int, *, dtype: Dtype = "float32") -> RBMParams:
     W = torch.tensor(rng.normal(0, 0.01, (n_visible, n_hidden)), dtype=getattr(torch, dtype))
     return RBMParams(W, b_v=W.new_zeros(n_visible), b_h=W.new_zeros(n_hidden))
 

@@ -38,7 +38,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.support.shapes import Range, checked
+from shared.support.shapes import Dtype, Range, checked
 from torch_impl import losses
 
 
@@ -47,7 +47,8 @@ class LogisticRegressionParams(NamedTuple):
     b: Float[Array, ""]
 
 
-def logistic_regression_init(n_features: int, *, dtype: str = "float32") -> LogisticRegressionParams:
+@checked
+def logistic_regression_init(n_features: int, *, dtype: Dtype = "float32") -> LogisticRegressionParams:
     kind = {"dtype": getattr(torch, dtype)}
     return LogisticRegressionParams(w=torch.zeros(n_features, **kind), b=torch.zeros((), **kind))
 

@@ -37,7 +37,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float, Int
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 from torch_impl import losses
 
 
@@ -46,7 +46,8 @@ class SoftmaxRegressionParams(NamedTuple):
     b: Float[Array, "K"]
 
 
-def softmax_regression_init(n_features: int, n_classes: int, *, dtype: str = "float32") -> SoftmaxRegressionParams:
+@checked
+def softmax_regression_init(n_features: int, n_classes: int, *, dtype: Dtype = "float32") -> SoftmaxRegressionParams:
     kind = {"dtype": getattr(torch, dtype)}
     return SoftmaxRegressionParams(W=torch.zeros((n_features, n_classes), **kind), b=torch.zeros(n_classes, **kind))
 

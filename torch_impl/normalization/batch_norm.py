@@ -57,7 +57,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.support.shapes import Positive, Range, Rate, checked
+from shared.support.shapes import Dtype, Positive, Range, Rate, checked
 
 
 class BatchNormParams(NamedTuple):
@@ -70,7 +70,8 @@ class BatchNormState(NamedTuple):
     var: Annotated[Float[Array, "C"], Range("[0, inf)")]
 
 
-def batch_norm_init(n_channels: int, *, dtype: str = "float32") -> tuple[BatchNormParams, BatchNormState]:
+@checked
+def batch_norm_init(n_channels: int, *, dtype: Dtype = "float32") -> tuple[BatchNormParams, BatchNormState]:
     kind = {"dtype": getattr(torch, dtype)}
     ones, zeros = lambda: torch.ones(n_channels, **kind), lambda: torch.zeros(n_channels, **kind)
     return BatchNormParams(gamma=ones(), beta=zeros()), BatchNormState(mean=zeros(), var=ones())

@@ -49,7 +49,7 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Chain, Positive, Rate, checked
+from shared.support.shapes import Chain, Dtype, Positive, Rate, checked
 from torch_impl import losses
 from torch_impl.activations import sigmoid
 from torch_impl.initializers import he_uniform
@@ -73,8 +73,9 @@ class BatchNormMLPParams(NamedTuple):
     output: MLPLayer
 
 
+@checked
 def batch_norm_mlp_init(
-    rng: Generator, sizes: tuple[int, ...], *, dtype: str = "float32"
+    rng: Generator, sizes: tuple[int, ...], *, dtype: Dtype = "float32"
 ) -> tuple[BatchNormMLPParams, tuple[BatchNormState, ...]]:
     if len(sizes) < 3 or min(sizes) < 1:
         raise ValueError(f"sizes is {sizes}, expected at least (D, H, K), every one at least 1")

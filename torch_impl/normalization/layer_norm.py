@@ -43,7 +43,7 @@ import torch
 from torch import Tensor as Array
 from jaxtyping import Float
 
-from shared.support.shapes import Positive, checked
+from shared.support.shapes import Dtype, Positive, checked
 
 
 class LayerNormParams(NamedTuple):
@@ -51,7 +51,8 @@ class LayerNormParams(NamedTuple):
     beta: Float[Array, "C"]
 
 
-def layer_norm_init(n_features: int, *, dtype: str = "float32") -> LayerNormParams:
+@checked
+def layer_norm_init(n_features: int, *, dtype: Dtype = "float32") -> LayerNormParams:
     kind = {"dtype": getattr(torch, dtype)}
     return LayerNormParams(gamma=torch.ones(n_features, **kind), beta=torch.zeros(n_features, **kind))
 

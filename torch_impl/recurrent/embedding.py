@@ -34,11 +34,12 @@ from torch import Tensor as Array
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, NonNegative, checked
+from shared.support.shapes import Below, Dtype, NonNegative, checked
 
 
+@checked
 def embedding_init(
-    rng: Generator, n_symbols: int, n_outputs: int, *, s: NonNegative = 0.1, dtype: str = "float32"
+    rng: Generator, n_symbols: int, n_outputs: int, *, s: NonNegative = 0.1, dtype: Dtype = "float32"
 ) -> Float[Array, "V D"]:
     return torch.tensor(rng.normal(0, s, (n_symbols, n_outputs)), dtype=getattr(torch, dtype))
 

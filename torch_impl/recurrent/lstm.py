@@ -86,7 +86,7 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
 
 def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
     zeros = params.W_h.new_zeros((n, params.W_h.shape[0]))
-    return LSTMState(zeros, zeros)
+    return LSTMState(zeros, zeros.clone())
 
 
 def _cell(W_h, z_x, state):

@@ -172,6 +172,10 @@ def bad(draw):
         yield Bad(function, (x,), r"window is \(2, 2, 2\), expected an integer or two", {"window": (2, 2, 2)})
         yield Bad(function, (x,), r"stride is \(1, 0\), expected an integer or two", {"window": 2, "stride": (1, 0)})
         yield Bad(function, (x,), "stride is 0, expected an integer or two", {"window": 2, "stride": 0})
+        padding = ((1.9, 1), (0, 0))
+        says = r"padding is \(\(1\.9, 1\), \(0, 0\)\), expected .* integers"
+        yield Bad(function, (x,), says, {"window": 2, "padding": padding})
+        yield Bad(function, (x,), r"window is \(True, True\), expected an integer", {"window": True})
         yield Bad(function, (x,), "padding is 'full', expected \"valid\"", {"window": 2, "padding": "full"})
         yield Bad(function, (x[0],), r"x has shape \(3, 4, 3\), expected \(N, H, W, C\)", {"window": 2})
         yield Bad(function, (x[:, :0],), "x has shape .* H at least 1", {"window": 2, "padding": "same"})

@@ -186,7 +186,7 @@ def bad(draw):
         "dbn_generate", (params, x, clamped[:2], u_v, u_h, u_down), r"clamped has shape \(2,\), expected .* X = 7"
     )
     yield Bad("dbn_unroll", (stack(draw, 4, 3, 2),), "top RBM has 3 visible units, expected more than 3, for labels")
-    yield Bad("dbn_unroll", (stack(draw, 4, 3),), "top RBM has 4 visible units, expected more than 4, for labels")
+    yield Bad("dbn_unroll", (stack(draw, 4, 3),), "params has one RBM, expected hidden layers and a top RBM")
     apart = (weights(draw, 4, 3), weights(draw, 5, 2), weights(draw, 4, 2))
     yield Bad("dbn_unroll", (apart,), r"params\[1\].W has shape \(5, 2\), expected 3 rows, as come from below")
     net = layers(draw, 4, 3, 2)

@@ -87,7 +87,7 @@ def nasty(draw):
         "denoising_autoencoder_masking_loss", (one, ink, mask(draw, 1, 4)), torch_masking_loss, name="one hidden unit"
     )
     one = network(draw, 1, 1)
-    yield Case("denoising_autoencoder_loss", (one, draw(1, 1), draw(1, 1)), torch_loss, name="all sizes one")
+    yield Case("denoising_autoencoder_loss", (one, draw.uniform(1, 1), draw(1, 1)), torch_loss, name="all sizes one")
     big = params._replace(decoder=layers(draw, 2, 5, 4, scale=1e4))
     yield Case("denoising_autoencoder_loss", (big, x, draw(3, 4)), torch_loss, name="logits of 1e4")
     yield Case("denoising_autoencoder", (params, draw(0, 4)), torch_denoising, name="no examples")

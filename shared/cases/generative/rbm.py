@@ -130,7 +130,7 @@ MUTANTS = [
            "log(1 + e^z) as written on paper: infinite as soon as z passes 710, in float32 88."),
     Mutant("-(v @ params.b_v) - np.sum(softplus(z_h), axis=1)", "-np.sum(softplus(z_h), axis=1)",
            "The visible biases left out of the free energy."),
-    Mutant("d_z_h = -d_free_energy[:, None]", "d_z_h = d_free_energy[:, None]",
+    Mutant("d_z_h, d_b_v = -d_free_energy[:, None]", "d_z_h, d_b_v = d_free_energy[:, None]",
            "∂F/∂W with the sign of its expectation: the model learns to dislike the data."),
     Mutant("d_z_h @ params.W.T - d_free_energy[:, None] * params.b_v", "d_z_h @ params.W.T",
            "The gradient for v forgets that v meets its bias as well."),
