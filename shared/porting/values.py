@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from shared import cases, files
 from shared.cases import Case, in_dtype
 from shared.checking import golden

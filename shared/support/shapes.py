@@ -76,7 +76,8 @@ def checked(fn: Callable | None = None, **smallest: int) -> Callable:
         if wanted:
             call = Call(fn.__name__, smallest, *(known or ({}, None)))
             given = dict(zip(names, args, strict=False)) | kwargs
-            for name, value in given.items() if known else (defaults | given).items():  # defaults do not change
+            visited = given if known else given | defaults | given  # defaults, which do not change, come last
+            for name, value in visited.items():
                 if name in wanted:
                     call.visit(name, value, wanted[name])
             call.finish()
