@@ -3,9 +3,10 @@
 Idea: One set of weights reads a sequence step by step, and a state carries what was read so far. So the network takes
     sequences of any length, where a dense layer needs a weight for every place.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state W_h + b                 (1)   state is state_{t-1}
     h = tanh(z)                                 (2)
-    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)   m_t is 1 where the step counts, 0 where the mask is False
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)
     hs_t = m_t ⊙ state_t                        (3)
 
 Gradients:
@@ -22,8 +23,9 @@ Shapes: xs (T, N, D), time first; state (N, H); W_x (D, H), W_h (H, H), b (H,); 
 
 Units: h lies between -1 and 1.
 
-Variant: tanh, and one bias. A masked step changes nothing, gives the output 0, and passes no gradient to xs or the
-    weights. rnn_init draws Glorot-uniform weights and zero biases.
+Variant: tanh, and one bias. A masked step is not read, whatever it holds, NaN and ∞ as well: it changes nothing,
+    gives the output 0, and passes no gradient to xs or the weights. rnn_init draws Glorot-uniform weights and zero
+    biases.
 
 Differs:
     torch.nn.RNN: transposed weights, and two biases, which add up to b; nonlinearity="relu" is an option; everything
@@ -49,7 +51,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import tanh
 from numpy_impl.initializers import glorot_uniform
-from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
+from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
 from shared.support.shapes import checked
 
 
@@ -61,7 +63,7 @@ class RNNParams(NamedTuple):
 
 class RNNCache(NamedTuple):
     params: RNNParams
-    xs: Array
+    x: Array
     mask: Array | None
     befores: list[Array]  # state_{t-1} of every step
     all_h: list[Array]
@@ -83,7 +85,8 @@ def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
 def rnn(
     params: RNNParams, xs: Float[Array, "T N D"], state: Float[Array, "N H"], mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    zs = np.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states, befores, all_h = [], [], []
     for t, z_x in enumerate(zs):
         z = z_x + state @ params.W_h  # (1)
@@ -92,14 +95,14 @@ def rnn(
         state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
         all_h.append(h)
-    hs = masked_outputs(mask, np.stack(states))  # (3)
-    return (hs, state), RNNCache(params, xs, mask, befores, all_h)
+    hs = only_valid(mask, np.stack(states))  # (3)
+    return (hs, state), RNNCache(params, x, mask, befores, all_h)
 
 
 def rnn_backward(cache, d_outputs):
-    params, xs, mask, befores, all_h = cache
+    params, x, mask, befores, all_h = cache
     d_hs, carried = d_outputs  # carried: what the steps after t give back to the state
-    from_outputs = masked_outputs(mask, d_hs)  # through (3)
+    from_outputs = only_valid(mask, d_hs)  # through (3)
     d_zs = np.empty_like(d_hs)
     for t in reversed(range(len(all_h))):
         d_state = from_outputs[t] + carried  # through (3)
@@ -107,6 +110,6 @@ def rnn_backward(cache, d_outputs):
         d_z = d_h * (1 - all_h[t] * all_h[t])  # through (2)
         carried = d_z @ params.W_h.T + past  # through (1) (3)
         d_zs[t] = d_z
-    d_W_x, d_b = outer_sum(xs, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
+    d_W_x, d_b = outer_sum(x, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
     d_W_h = outer_sum(np.stack(befores), d_zs)  # through (1)
     return RNNParams(d_W_x, d_W_h, d_b), np.tensordot(d_zs, params.W_x.T, 1), carried, None  # through (1)

@@ -56,11 +56,12 @@ def test_a_mask_of_lengths_is_a_packed_sequence(name, column):
 
 @each_cell
 @each_column
-def test_padding_may_hold_anything_finite(name, column):
+@pytest.mark.parametrize("anything", [1e6, np.inf, np.nan])
+def test_padding_may_hold_anything(name, column, anything):
     """Outputs, states and gradients do not depend on what stands in the padding; its own gradient is zero."""
     params, xs, state = example(name)
     mask = np.arange(6)[:, None] < [4, 6, 1]
-    other = np.where(mask[..., None], xs, 1e6)
+    other = np.where(mask[..., None], xs, anything)
     module, answers = backends.module(column, f"recurrent/{name}"), []
     for rows in (xs, other):
         args = backends.to_backend(column, (params, rows, state, mask))

@@ -3,9 +3,10 @@
 Idea: One set of weights reads a sequence step by step, and a state carries what was read so far. So the network takes
     sequences of any length, where a dense layer needs a weight for every place.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state W_h + b                 (1)   state is state_{t-1}
     h = tanh(z)                                 (2)
-    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)   m_t is 1 where the step counts, 0 where the mask is False
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)
     hs_t = m_t ⊙ state_t                        (3)
 
 Gradients:
@@ -22,8 +23,9 @@ Shapes: xs (T, N, D), time first; state (N, H); W_x (D, H), W_h (H, H), b (H,); 
 
 Units: h lies between -1 and 1.
 
-Variant: tanh, and one bias. A masked step changes nothing, gives the output 0, and passes no gradient to xs or the
-    weights. rnn_init draws Glorot-uniform weights and zero biases.
+Variant: tanh, and one bias. A masked step is not read, whatever it holds, NaN and ∞ as well: it changes nothing,
+    gives the output 0, and passes no gradient to xs or the weights. rnn_init draws Glorot-uniform weights and zero
+    biases.
 
 Differs:
     torch.nn.RNN: transposed weights, and two biases, which add up to b; nonlinearity="relu" is an option; everything
@@ -50,7 +52,7 @@ from tensorflow import Tensor as Array
 from shared.support.shapes import checked
 from tf_impl.activations import tanh
 from tf_impl.initializers import glorot_uniform
-from tf_impl.recurrent._steps import masked_outputs, masked_state
+from tf_impl.recurrent._steps import masked_state, only_valid
 
 
 class RNNParams(NamedTuple):
@@ -75,12 +77,13 @@ def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
 def rnn(
     params: RNNParams, xs: Float[Array, "T N D"], state: Float[Array, "N H"], mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    zs = tf.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    zs = tf.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states = []
     for t, z_x in enumerate(tf.unstack(zs)):
         z = z_x + state @ params.W_h  # (1)
         h = tanh(z)  # (2)
         state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
-    hs = masked_outputs(mask, tf.stack(states))  # (3)
+    hs = only_valid(mask, tf.stack(states))  # (3)
     return hs, state

@@ -22,10 +22,10 @@ Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 
 Units: the loss is in nats per valid target symbol, the end symbol included if the target has it.
 
 Variant: the encoder reads in both directions, as in Bahdanau et al.; its last states are the decoder's first, as in
-    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, carries the
-    encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient. The loss is a mean
-    over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is "attention" if not
-    given; see recurrent/decoder.
+    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, is not
+    read: it carries the encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient.
+    The loss is a mean over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is
+    "attention" if not given; see recurrent/decoder.
 
 Differs:
     Sutskever et al. 2014: read backwards only, with an LSTM of four layers.

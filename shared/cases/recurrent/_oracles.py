@@ -104,6 +104,11 @@ def some_mask(T, N):
     return mask
 
 
+def spoilt(mask, xs):
+    """xs, with NaN and both infinities at the steps that the mask (T, N) hides: nobody may read them."""
+    return np.where(mask[..., None], xs, np.resize([np.nan, np.inf, -np.inf], xs.shape))
+
+
 def split(module, function, params, xs, state):
     """The sequence in two parts, the state carried over: must equal the whole."""
     hs = []

@@ -101,6 +101,8 @@ def nasty(draw):
     args = (params, draw(6, 3, 3), stacked.initial(draw, params, 3))
     padded = (*args, mask)
     yield Case("bidirectional", padded, torch_bidirectional, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (params, _oracles.spoilt(mask, args[1]), args[2], mask)
+    yield Case("bidirectional", spoilt, torch_bidirectional, tolerance=RUN, name="padding that is not a number")
     yield Case(turned, args, turned_back, grad=False, tolerance=RUN, name="round")
     yield Case(zero_state, (weights(draw, 3, 5, lstm, rnn), 4), stacked.zeros, grad=False, name="of four sequences")
 

@@ -7,7 +7,7 @@ from numpy_impl.recurrent.readout import ReadoutParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import gru, lstm, rnn, stacked
-from shared.cases.recurrent._oracles import glorot, some_mask
+from shared.cases.recurrent._oracles import glorot, some_mask, spoilt
 from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
@@ -96,6 +96,9 @@ def nasty(draw):
     yield Case("readout_next_loss", (huge, xs, labels, mask), torch_next_loss, tolerance=RUN, name="huge logits")
     yield Case("readout_next_loss", (params, xs, labels, mask & ~mask), torch_next_loss, name="of padding alone")
     yield Case("readout_last", (params, xs, mask), torch_last, tolerance=RUN, name="a sequence of padding alone")
+    unread, name = spoilt(mask, xs), "padding that is not a number"
+    yield Case("readout_last", (params, unread, mask), torch_last, tolerance=RUN, name=name)
+    yield Case("readout_next_loss", (params, unread, labels, mask), torch_next_loss, tolerance=RUN, name=name)
     yield Case("readout_last", (params, xs[:, :0]), torch_last, tolerance=RUN, name="no sequences")
 
 

@@ -79,6 +79,8 @@ def nasty(draw):
     mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
     args = (weights(draw, 3, 5), draw(6, 3, 3), draw(3, 5), mask)
     yield Case("rnn", args, torch_rnn, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (args[0], _oracles.spoilt(mask, args[1]), *args[2:])
+    yield Case("rnn", spoilt, torch_rnn, tolerance=RUN, name="padding that is not a number")
     yield Case("rnn", (*args[:3], ~mask | mask), torch_rnn, tolerance=RUN, name="a mask that hides nothing")
     yield Case("rnn", (*args[:3], mask & ~mask), torch_rnn, tolerance=RUN, name="a mask that hides everything")
     args = (weights(draw, 3, 5), draw(7, 2, 3), draw(2, 5))
@@ -99,6 +101,8 @@ def bad(draw):
 
 
 MUTANTS = [
+    Mutant("x = only_valid(mask, xs)", "x = xs if mask is None else xs * mask[..., None]",
+           "The mask as a factor: padding that holds NaN stays NaN."),
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1) + 2 * params.b",
            "The bias counted twice: PyTorch stores two biases, and both were loaded with the sum."),
     Mutant("params.W_x, 1) + params.b", "params.W_x, 1)", "No bias at all."),
@@ -111,10 +115,10 @@ MUTANTS = [
            "The state is not carried over padding: the last state of a short sequence is zero."),
     Mutant("state = masked_state(mask, t, h, state)", "state = h",
            "The mask hides the outputs alone: padding goes on changing the state."),
-    Mutant("masked_outputs(mask, np.stack(states))", "np.stack(states)",
+    Mutant("only_valid(mask, np.stack(states))", "np.stack(states)",
            "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
-    Mutant("masked_outputs(mask, np.stack(states))",
-           "masked_outputs(mask if mask is None else mask[:1], np.stack(states))",
+    Mutant("only_valid(mask, np.stack(states))",
+           "only_valid(mask if mask is None else mask[:1], np.stack(states))",
            "The first step's mask for all outputs: the mask broadcast along the wrong axis."),
     Mutant("1 - all_h[t] * all_h[t]", "all_h[t] * (1 - all_h[t])",
            "The derivative of a sigmoid: that of tanh is 1 - h²."),
@@ -130,7 +134,7 @@ MUTANTS = [
            "W_h's gradient paired with h_t instead of h_{t-1}: off by one step."),
     Mutant("row_sum(d_zs)", "row_sum(d_zs[-1])",
            "The bias acts at every step, not only the last."),
-    Mutant("from_outputs = masked_outputs(mask, d_hs)", "from_outputs = d_hs",
+    Mutant("from_outputs = only_valid(mask, d_hs)", "from_outputs = d_hs",
            "A padded output is the constant zero: what comes from above at it must not go back."),
     Mutant("d_h, past = masked_state_backward(mask, t, d_state)",
            "d_h, past = d_state, masked_state_backward(mask, t, d_state)[1]",

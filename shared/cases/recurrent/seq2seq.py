@@ -137,6 +137,12 @@ def nasty(draw):
         yield Case("seq2seq_loss", (params, *given), torch_loss, tolerance=RUN, name=name)
     loud = params._replace(E=1e4 * params.E)
     yield Case("seq2seq_loss", (loud, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge embeddings")
+    unread = np.where(mask, source % 4, 4)  # the last symbol is padding's alone
+    E = np.concatenate([params.E[:4], [[np.nan, np.inf, -np.inf]]])
+    for context in decoder.CONTEXTS:
+        kind = weights(draw, context, 5, 6, 3, 4, 2)._replace(E=E)
+        args, name = (kind, unread, mask, target, valid), f"{context}, padding that is not a number"
+        yield Case("seq2seq_loss", args, torch_loss, tolerance=RUN, name=name)
     sure = params._replace(decoder=params.decoder._replace(W_o=1e4 * params.decoder.W_o))
     yield Case("seq2seq_loss", (sure, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge logits")
 

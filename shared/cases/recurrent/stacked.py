@@ -112,6 +112,8 @@ def nasty(draw):
     mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
     args = (params, draw(6, 3, 3), initial(draw, params, 3))
     yield Case("stacked", (*args, mask), torch_cells, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (params, _oracles.spoilt(mask, args[1]), args[2], mask)
+    yield Case("stacked", spoilt, torch_cells, tolerance=RUN, name="padding that is not a number")
     drops = (draw.uniform(6, 3, 5) < 0.5,)
     for p in (0.0, 1.0):
         kept = (np.full((6, 3, 5), p == 0),)
