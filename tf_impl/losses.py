@@ -106,7 +106,7 @@ def softmax_cross_entropy(
     logits: Float[Array, "N K"], labels: Annotated[Int[Array, "N"], Below("K")]
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = tf.gather(log_p, labels, axis=-1, batch_dims=1)
+    picked = tf.gather(log_p, tf.cast(labels, tf.int64), axis=-1, batch_dims=1)
     loss = -tf.reduce_mean(picked)  # (8)
     return loss
 
@@ -125,7 +125,7 @@ def masked_cross_entropy(
     mask: Bool[Array, "*positions"],
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = tf.gather(log_p, labels, axis=-1, batch_dims=len(labels.shape))
+    picked = tf.gather(log_p, tf.cast(labels, tf.int64), axis=-1, batch_dims=len(labels.shape))
     count = tf.maximum(tf.reduce_sum(tf.cast(mask, logits.dtype)), 1)
     loss = -tf.reduce_sum(tf.where(mask, picked, tf.zeros_like(picked))) / count  # (10)
     return loss

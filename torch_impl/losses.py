@@ -106,7 +106,7 @@ def softmax_cross_entropy(
     logits: Float[Array, "N K"], labels: Annotated[Int[Array, "N"], Below("K")]
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = torch.gather(log_p, -1, labels[:, None])
+    picked = torch.gather(log_p, -1, labels[:, None].to(torch.int64))
     loss = -torch.mean(picked)  # (8)
     return loss
 
@@ -125,7 +125,7 @@ def masked_cross_entropy(
     mask: Bool[Array, "*positions"],
 ) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    picked = torch.gather(log_p, -1, labels[..., None])[..., 0]
+    picked = torch.gather(log_p, -1, labels[..., None].to(torch.int64))[..., 0]
     count = torch.clamp(torch.sum(mask, dtype=logits.dtype), min=1)
     loss = -torch.sum(torch.where(mask, picked, 0.0)) / count  # (10)
     return loss

@@ -73,7 +73,7 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 
 
 class GRUParams(NamedTuple):
@@ -117,7 +117,8 @@ def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
+@checked
+def gru_zero_state(params: GRUParams, n: Count) -> Float[Array, "N H"]:
     return np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
 
 

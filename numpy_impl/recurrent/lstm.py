@@ -62,7 +62,7 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 
 
 class LSTMParams(NamedTuple):
@@ -101,9 +101,10 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
     )
 
 
-def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
-    zeros = np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
-    return LSTMState(zeros, zeros)
+@checked
+def lstm_zero_state(params: LSTMParams, n: Count) -> LSTMState:
+    shape = n, params.W_h.shape[0]
+    return LSTMState(np.zeros(shape, params.W_h.dtype), np.zeros(shape, params.W_h.dtype))
 
 
 def _cell(W_h, z_x, state):

@@ -138,10 +138,10 @@ def seq2seq(
     source_mask: Bool[Array, "S N"],
     target: Annotated[Int[Array, "T N"], Below("K")],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, "T N K"]:
     (hs, s_0), encode_cache = seq2seq_encode(params, source, source_mask)
-    inputs = np.concatenate([np.full_like(target[:1], bos), target[:-1]])
+    inputs = np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])
     logits, decoder_cache = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
     return logits, Seq2SeqCache(encode_cache, decoder_cache)
 
@@ -161,7 +161,7 @@ def seq2seq_loss(
     target: Annotated[Int[Array, "T N"], Below("K")],
     target_mask: Bool[Array, "T N"],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, ""]:
     logits, network_cache = seq2seq(params, source, source_mask, target, bos=bos)
     loss, loss_cache = losses.masked_cross_entropy(logits, target, target_mask)  # (5)

@@ -53,6 +53,7 @@ class TreeOf:
 Positive = Annotated[float, Range("(0, inf)")]
 NonNegative = Annotated[float, Range("[0, inf)")]
 Rate = Annotated[float, Range("[0, 1]")]
+Count = Annotated[int, Range("[0, inf)")]
 Decay = Annotated[float, Range("[0, 1)")]
 
 

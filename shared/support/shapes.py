@@ -26,9 +26,9 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from shared.support.arguments import Call, field_hints
-from shared.support.rules import Below, Chain, Decay, NonNegative, Positive, Range, Rate, TreeOf
+from shared.support.rules import Below, Chain, Count, Decay, NonNegative, Positive, Range, Rate, TreeOf
 
-__all__ = ["Below", "Chain", "Decay", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked"]
+__all__ = ["Below", "Chain", "Count", "Decay", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked"]
 
 
 def checked(fn: Callable | None = None, **smallest: int) -> Callable:

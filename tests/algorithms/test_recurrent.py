@@ -77,6 +77,16 @@ def test_padding_may_hold_anything(name, column, anything):
     assert np.all(answers[1][0][0][~mask] == 0)
 
 
+@each_column
+def test_the_two_zero_states_of_an_lstm_are_two_arrays(column):
+    module = backends.module(column, "recurrent/lstm")
+    h, c = module.lstm_zero_state(backends.to_backend(column, example("lstm")[0]), 3)
+    assert h is not c
+    if column != "tf":  # whose arrays never change
+        h += 1
+        assert not backends.to_numpy(column, c).any()
+
+
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
 def test_two_bidirectional_layers_are_torchs(name):
     """One after the other; the gradients by hand, from the last to the first."""

@@ -70,7 +70,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent._steps import masked_state, only_valid
@@ -92,7 +92,8 @@ def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
+@checked
+def gru_zero_state(params: GRUParams, n: Count) -> Float[Array, "N H"]:
     return tf.zeros([n, params.W_h.shape[0]], params.W_h.dtype)
 
 

@@ -59,7 +59,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent._steps import masked_state, only_valid
@@ -85,9 +85,10 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
     )
 
 
-def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
-    zeros = tf.zeros([n, params.W_h.shape[0]], params.W_h.dtype)
-    return LSTMState(zeros, zeros)
+@checked
+def lstm_zero_state(params: LSTMParams, n: Count) -> LSTMState:
+    shape = n, params.W_h.shape[0]
+    return LSTMState(tf.zeros(shape, params.W_h.dtype), tf.zeros(shape, params.W_h.dtype))
 
 
 def _cell(W_h, z_x, state):

@@ -49,7 +49,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from tf_impl.activations import tanh
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent._steps import masked_state, only_valid
@@ -69,7 +69,8 @@ def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
+@checked
+def rnn_zero_state(params: RNNParams, n: Count) -> Float[Array, "N H"]:
     return tf.zeros([n, params.W_h.shape[0]], params.W_h.dtype)
 
 

@@ -107,9 +107,10 @@ def seq2seq(
     source_mask: Bool[Array, "S N"],
     target: Annotated[Int[Array, "T N"], Below("K")],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, "T N K"]:
     hs, s_0 = seq2seq_encode(params, source, source_mask)
+    target = tf.cast(target, tf.int64)
     inputs = tf.concat([bos * tf.ones_like(target[:1]), target[:-1]], 0)
     logits = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
     return logits
@@ -123,7 +124,7 @@ def seq2seq_loss(
     target: Annotated[Int[Array, "T N"], Below("K")],
     target_mask: Bool[Array, "T N"],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, ""]:
     logits = seq2seq(params, source, source_mask, target, bos=bos)
     loss = losses.masked_cross_entropy(logits, target, target_mask)  # (5)

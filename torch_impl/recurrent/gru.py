@@ -70,7 +70,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -93,7 +93,8 @@ def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
+@checked
+def gru_zero_state(params: GRUParams, n: Count) -> Float[Array, "N H"]:
     return params.W_h.new_zeros((n, params.W_h.shape[0]))
 
 

@@ -59,7 +59,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -86,9 +86,10 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
     )
 
 
-def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
-    zeros = params.W_h.new_zeros((n, params.W_h.shape[0]))
-    return LSTMState(zeros, zeros)
+@checked
+def lstm_zero_state(params: LSTMParams, n: Count) -> LSTMState:
+    shape = n, params.W_h.shape[0]
+    return LSTMState(params.W_h.new_zeros(shape), params.W_h.new_zeros(shape))
 
 
 def _cell(W_h, z_x, state):

@@ -49,7 +49,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from torch_impl.activations import tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -69,7 +69,8 @@ def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
+@checked
+def rnn_zero_state(params: RNNParams, n: Count) -> Float[Array, "N H"]:
     return params.W_h.new_zeros((n, params.W_h.shape[0]))
 
 

@@ -110,6 +110,7 @@ def nasty(draw):
 def bad(draw):
     params = weights(draw, 3, 5, lstm, gru)
     states, xs = stacked.initial(draw, params, 2), draw(4, 2, 3)
+    yield Bad("bidirectional_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("bidirectional", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("bidirectional", (params, draw(4, 2, 7), states), r"xs has shape \(4, 2, 7\), expected .* D = 3")
     yield Bad("bidirectional", (params, xs, states[:1]), "states is a tuple of 1, expected 2, forward and backward")

@@ -144,6 +144,7 @@ def nasty(draw):
 
 def bad(draw):
     params, state, xs = weights(draw, 3, 5), draw(2, 5), draw(4, 2, 3)
+    yield Bad("gru_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("gru", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("gru", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x")
     yield Bad("gru", (params, draw(2, 3), state), r"xs has shape \(2, 3\), expected \(T, N, D\)")

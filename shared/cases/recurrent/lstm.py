@@ -108,6 +108,7 @@ def nasty(draw):
 def bad(draw):
     params, state = weights(draw, 3, 5), LSTMState(h=draw(2, 5), c=draw(2, 5))
     xs = draw(4, 2, 3)
+    yield Bad("lstm_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("lstm", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad(
         "lstm", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x"
