@@ -22,11 +22,11 @@ def by_sequence(run, params, xs, state, mask, **static):
     return hs, optree.tree_map(lambda *s: torch.cat(s), *lasts)
 
 
-def torch_layer(name, params, biases, xs, state):
+def torch_layer(name, params, biases, xs, state, **options):
     """torch.nn.RNN, GRU or LSTM with these two biases; a state is a tuple of arrays with one layer in front."""
     import torch
 
-    layer = getattr(torch.nn, name)(params.W_x.shape[0], params.W_h.shape[0], dtype=xs.dtype)
+    layer = getattr(torch.nn, name)(params.W_x.shape[0], params.W_h.shape[0], dtype=xs.dtype, **options)
     return torch.func.functional_call(layer, _named("l0", params, biases), (xs, state))
 
 
