@@ -108,7 +108,7 @@ def binary_cross_entropy_backward(cache, d_loss):
 def logsumexp(x: Float[Array, "..."], *, axis: int = -1) -> Float[Array, "..."]:
     top, _, log_sum = _shifted(x, axis)
     total = np.squeeze(top + log_sum, axis)  # (6)
-    return total, LogSumExpCache(x, total, axis)
+    return total, LogSumExpCache(x, total.copy(), axis)
 
 
 def logsumexp_backward(cache, d_total):
@@ -132,7 +132,7 @@ def _shifted(x, axis):
 def log_softmax(logits: Float[Array, "*positions K"]) -> Float[Array, "*positions K"]:
     _, shifted, log_sum = _shifted(logits, -1)
     log_p = shifted - log_sum  # (7)
-    return log_p, log_p
+    return log_p, log_p.copy()
 
 
 def log_softmax_backward(cache, d_log_p):

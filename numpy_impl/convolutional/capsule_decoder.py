@@ -58,7 +58,7 @@ def capsule_decoder(
     h = np.where(T, v, 0).reshape(len(v), math.prod(v.shape[1:]))  # (1)
     logits, mlp_cache = mlp(params, h)  # (2)
     y = sigmoid(logits)  # (3)
-    return y, CapsuleDecoderCache(v.shape, T, logits, y, mlp_cache)
+    return y, CapsuleDecoderCache(v.shape, T, logits, y.copy(), mlp_cache)
 
 
 def capsule_decoder_backward(cache, d_y):

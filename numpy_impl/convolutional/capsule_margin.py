@@ -56,7 +56,7 @@ class CapsuleMarginCache(NamedTuple):
 @checked
 def capsule_margin_lengths(v: Float[Array, "N J D"]) -> Float[Array, "N J"]:
     lengths = np.sqrt(np.sum(v * v, axis=-1) + EPS)  # (1)
-    return lengths, (v, lengths)
+    return lengths, (v, lengths.copy())
 
 
 def capsule_margin_lengths_backward(cache, d_lengths):

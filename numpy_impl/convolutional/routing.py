@@ -134,7 +134,7 @@ def routing(
         s = _mixture(c, predictions)  # (6)
         v, squash_cache = routing_squash(s, eps=eps)  # (7)
         rounds.append(RoutingRoundCache(c, v, squash_cache))
-    return (v, c), RoutingCache(predictions, rounds, stop_gradient)
+    return (v, c.copy()), RoutingCache(predictions, rounds, stop_gradient)
 
 
 def routing_backward(cache, d_outputs):

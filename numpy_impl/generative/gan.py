@@ -104,7 +104,7 @@ def gan_generate(
         raise ValueError(f"gan: output is {output!r}, expected one of {', '.join(OUTPUTS)}")
     a, cache = mlp(params, z, activation=activation)  # (1)
     x_hat = sigmoid(a) if output == "sigmoid" else a  # (2)
-    return x_hat, GANGenerateCache(cache, x_hat, output)
+    return x_hat, GANGenerateCache(cache, x_hat.copy(), output)
 
 
 def gan_generate_backward(cache, d_x_hat):

@@ -144,7 +144,7 @@ def rbm_free_energy_backward(cache, d_free_energy):
 def rbm_hidden(params: RBMParams, v: Float[Array, "N D"]) -> Float[Array, "N H"]:
     z_h = v @ params.W + params.b_h  # (2)
     p_h = sigmoid(z_h)  # (4)
-    return p_h, RBMCache(params, v, p_h)
+    return p_h, RBMCache(params, v, p_h.copy())
 
 
 def rbm_hidden_backward(cache, d_p_h):
@@ -158,7 +158,7 @@ def rbm_hidden_backward(cache, d_p_h):
 def rbm_visible(params: RBMParams, h: Float[Array, "N H"]) -> Float[Array, "N D"]:
     z_v = h @ params.W.T + params.b_v  # (5)
     p_v = sigmoid(z_v)  # (6)
-    return p_v, RBMCache(params, p_v, h)
+    return p_v, RBMCache(params, p_v.copy(), h)
 
 
 def rbm_visible_backward(cache, d_p_v):

@@ -106,7 +106,7 @@ def attention_read(
     total = np.sum(exps, axis=0)
     weights = exps / np.where(total > 0, total, 1)  # (5)
     c = np.einsum("sn,snm->nm", weights, hs)  # (6)
-    return (c, weights), AttentionReadCache(v, hs, hidden, weights)
+    return (c, weights), AttentionReadCache(v, hs, hidden, weights.copy())
 
 
 def attention_read_backward(cache, d_outputs, later=None):

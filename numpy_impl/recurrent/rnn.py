@@ -106,7 +106,7 @@ def rnn(
         befores.append(state)
         state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
-        all_h.append(h)
+        all_h.append(h.copy())  # the last one is a result as well
     hs = only_valid(mask, np.stack(states))  # (3)
     return (hs, state), RNNCache(params, x, mask, befores, all_h, activation)
 
