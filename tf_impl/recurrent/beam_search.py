@@ -41,6 +41,7 @@ from jaxtyping import Bool, Float, Int
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, NonNegative, Range, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.recurrent.decoder import decoder_memory, decoder_step
 from tf_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode
@@ -97,11 +98,11 @@ def beam_search(
     bos: Annotated[int, Below("K")] = 0,
     eos: Annotated[int, Below("K")] = 1,
 ) -> Beam:
-    (S, N), B, K = source.shape, width, params.decoder.b_o.shape[0]
+    (S, N), B, K = sizes(source), width, params.decoder.b_o.shape[0]
     hs, s = seq2seq_encode(params, source, mask)
     hs, s, mask = tf.repeat(hs, B, axis=1), tf.repeat(s, B, axis=0), tf.repeat(mask, B, axis=1)  # row n B + b
     memory = decoder_memory(params.decoder, s, hs, mask)
-    y, first = tf.fill([N, B], tf.constant(bos, tf.int64)), B * tf.range(N, dtype=tf.int64)[:, None]
+    y, first = tf.fill([N, B], tf.constant(bos, tf.int64)), B * tf.cast(tf.range(N), tf.int64)[:, None]
     nothing, never = tf.zeros([], s.dtype), tf.constant(-float("inf"), s.dtype)
     log_p = tf.where(tf.range(B) == 0, nothing, tf.fill([N, B], never))  # all begin alike: only one counts
     length, done = tf.zeros_like(log_p), tf.zeros([N, B], tf.bool)

@@ -51,6 +51,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_zero_state
 from tf_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
@@ -94,7 +95,7 @@ def seq2seq_encode(
     """What was read at each place, and the decoder's first state."""
     xs = embedding(params.E, source)  # (1)
     encoder = BidirectionalParams(*params.encoder)
-    zeros = bidirectional_zero_state(encoder, source.shape[1])
+    zeros = bidirectional_zero_state(encoder, sizes(source)[1])
     hs, (s_forward, s_backward) = bidirectional(encoder, xs, zeros, mask)  # (2)
     s_0 = tf.concat([s_forward, s_backward], -1)  # (3)
     return hs, s_0
