@@ -116,7 +116,7 @@ def softmax_cross_entropy(
 @checked(N=1, K=1)
 def soft_cross_entropy(logits: Float[Array, "N K"], target: Float[Array, "N K"]) -> Float[Array, ""]:
     log_p = log_softmax(logits)
-    loss = -tf.reduce_sum(target * log_p) / len(logits)  # (9)
+    loss = -tf.reduce_mean(tf.reduce_sum(target * log_p, axis=1))  # (9)
     return loss
 
 

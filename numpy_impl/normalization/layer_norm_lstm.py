@@ -4,6 +4,7 @@ Idea: In a recurrent network, sums that are a little too large grow from step to
     Batch statistics would differ from step to step and with the length of a sequence; layer normalization needs none,
     so it stands in every step, and one learning rate serves all of them.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     u_x = x_t W_x                               (1)
     a = LN(u_x; γ_x, 0)                         (2)   LN(·; γ, β): layer_norm over the last axis
     u_h = state.h W_h                           (3)   state is state_{t-1}
@@ -14,7 +15,7 @@ Idea: In a recurrent network, sums that are a little too large grow from step to
     c = f ⊙ state.c + i ⊙ g                     (8)   cell state
     norm_c = LN(c; γ_c, β_c)                    (9)
     h = o ⊙ tanh(norm_c)                        (10)
-    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (11)   m_t is 1 where a step counts, 0 where the mask is False
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (11)
     hs_t = m_t ⊙ state_t.h                      (11)
 
 Gradients:
@@ -64,7 +65,7 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.normalization.layer_norm import LayerNormCache, LayerNormParams, layer_norm, layer_norm_backward
-from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum
+from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum
 from numpy_impl.recurrent.lstm import LSTMState, lstm_init
 from shared.support.shapes import Dtype, Positive, checked
 
@@ -92,7 +93,7 @@ class LayerNormLSTMCache(NamedTuple):
 
 class LayerNormLSTMStepsCache(NamedTuple):
     params: LayerNormLSTMParams
-    xs: Array
+    x: Array
     mask: Array | None
     a: LayerNormCache
     cells: list[LayerNormLSTMCache]
@@ -155,7 +156,8 @@ def layer_norm_lstm(
     eps: Positive = 1e-5,
 ) -> tuple[Float[Array, "T N H"], LSTMState]:
     norm_x = LayerNormParams(params.gamma_x, beta=np.zeros_like(params.gamma_x))
-    u_x = np.tensordot(xs, params.W_x, 1)  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    u_x = np.tensordot(x, params.W_x, 1)  # (1), all steps in one matmul
     all_a, a_cache = layer_norm(norm_x, u_x, eps=eps)  # (2)
     hs, cells = [], []
     for t, a in enumerate(all_a):
@@ -163,15 +165,15 @@ def layer_norm_lstm(
         state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (11)
         hs.append(state.h)
         cells.append(cell)
-    hs = masked_outputs(mask, np.stack(hs))  # (11)
-    return (hs, state), LayerNormLSTMStepsCache(params, xs, mask, a_cache, cells)
+    hs = only_valid(mask, np.stack(hs))  # (11)
+    return (hs, state), LayerNormLSTMStepsCache(params, x, mask, a_cache, cells)
 
 
 def layer_norm_lstm_backward(cache, d_outputs):
-    params, xs, mask, a_cache, cells = cache
+    params, x, mask, a_cache, cells = cache
     d_hs, back = d_outputs  # back: what the steps after t give back to the state
-    from_outputs = masked_outputs(mask, d_hs)  # through (11)
-    d_all_a = np.empty((*xs.shape[:2], params.b.size), xs.dtype)
+    from_outputs = only_valid(mask, d_hs)  # through (11)
+    d_all_a = np.empty((*x.shape[:2], params.b.size), x.dtype)
     d_u_hs, norms = np.empty_like(d_all_a), []
     for t in reversed(range(len(cells))):
         d_h, past_h = masked_state_backward(mask, t, from_outputs[t] + back.h)  # through (11)
@@ -183,7 +185,7 @@ def layer_norm_lstm_backward(cache, d_outputs):
         norms.append(norm)
     (d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)  # through (2), all steps at once
     d_gamma_h, d_b, d_gamma_c, d_beta_c = (sum(steps) for steps in zip(*norms, strict=True))  # through (4) (9)
-    d_W_x = outer_sum(xs, d_u_x)  # through (1), all steps in one matmul
+    d_W_x = outer_sum(x, d_u_x)  # through (1), all steps in one matmul
     d_W_h = outer_sum(np.stack([cell.state.h for cell in cells]), d_u_hs)  # through (3)
     d_params = LayerNormLSTMParams(d_W_x, d_gamma_x, d_W_h, d_gamma_h, d_b, d_gamma_c, d_beta_c)
     d_xs = np.tensordot(d_u_x, params.W_x.T, 1)  # through (1)

@@ -15,9 +15,9 @@ def masked_state_backward(mask, t, d_state):
     return np.where(mask[t, :, None], d_state, 0), np.where(mask[t, :, None], 0, d_state)
 
 
-def masked_outputs(mask, hs):
-    """hs, with 0 at the steps that do not count; on the way back the same, of its gradient."""
-    return hs if mask is None else np.where(mask[..., None], hs, 0)
+def only_valid(mask, xs):
+    """xs, with 0 at the steps that do not count, NaN as they may be; on the way back the same, of its gradient."""
+    return xs if mask is None else np.where(mask[..., None], xs, 0)
 
 
 def rows(steps):

@@ -29,7 +29,7 @@ Differs:
 
 Relation: recurrent/seq2seq scores a target that is given; here the target is what is searched for.
 
-Raises: ValueError if steps or width is not at least 1, or as recurrent/seq2seq.
+Raises: ValueError if steps or width is not at least 1, if bos or eos is not a symbol, or as recurrent/seq2seq.
 
 Reference: Graves 2012, arXiv:1211.3711; Sutskever, Vinyals & Le 2014, arXiv:1409.3215.
 """
@@ -65,12 +65,13 @@ def beam_search_greedy(
     mask: Bool[Array, "S N"],
     *,
     steps: Annotated[int, Range("[1, inf)")],
-    bos: int = 0,
-    eos: int = 1,
+    bos: Annotated[int, Below("K")] = 0,
+    eos: Annotated[int, Below("K")] = 1,
 ) -> Decoded:
     (hs, s), _ = seq2seq_encode(params, source, mask)
     memory = decoder_memory(params.decoder, s, hs, mask)
-    y, log_p, done = np.full_like(source[0], bos), np.zeros_like(s[:, 0]), np.zeros_like(mask[0])
+    y = np.full(source.shape[1], bos)
+    log_p, done = np.zeros_like(s[:, 0]), np.zeros_like(mask[0])
     symbols, all_weights = [], []
     for _ in range(steps):
         logits, s, weights = decoder_step(params.decoder, y, s, memory)
@@ -92,8 +93,8 @@ def beam_search(
     steps: Annotated[int, Range("[1, inf)")],
     width: Annotated[int, Range("[1, inf)")],
     power: NonNegative = 0.0,
-    bos: int = 0,
-    eos: int = 1,
+    bos: Annotated[int, Below("K")] = 0,
+    eos: Annotated[int, Below("K")] = 1,
 ) -> Beam:
     (S, N), B, K = source.shape, width, params.decoder.b_o.shape[0]
     (hs, s), _ = seq2seq_encode(params, source, mask)

@@ -43,7 +43,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from numpy_impl.recurrent.stacked import Cell, StackedCache, State, stacked, stacked_backward, stacked_zero_state
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 
 
 class BidirectionalParams(NamedTuple):
@@ -57,7 +57,8 @@ class BidirectionalCache(NamedTuple):
     turned_cache: StackedCache
 
 
-def bidirectional_zero_state(params: BidirectionalParams, n: int) -> tuple[State, ...]:
+@checked
+def bidirectional_zero_state(params: BidirectionalParams, n: Count) -> tuple[State, ...]:
     return stacked_zero_state(tuple(params), n)
 
 

@@ -34,8 +34,8 @@ Shapes: inputs (T, N), time first, integers from 0 to K-1; state s (N, H); hs (S
 Units: logits are nats, up to a constant for each step.
 
 Variant: three ways to hand over what was read: "init", through the first state alone (Sutskever et al.; W_c is None);
-    "concat", that state is an input of every step too (Cho et al.; M = H); "attention", every step reads for itself,
-    with a query from the state before it (Bahdanau et al.). The logits depend on the state alone.
+    "concat", that state is an input of every step too (Cho et al.; M = H); "attention", every step reads the valid
+    places for itself, with a query from the state before it (Bahdanau et al.). The logits depend on the state alone.
 
 Differs:
     Cho et al. 2014, Bahdanau et al. 2015: c_t and xs_t are inputs of the output layer as well.
@@ -59,7 +59,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from numpy_impl.initializers import glorot_uniform
-from numpy_impl.recurrent._steps import outer_sum, row_sum
+from numpy_impl.recurrent._steps import only_valid, outer_sum, row_sum
 from numpy_impl.recurrent.attention import AttentionParams, attention_init, attention_read, attention_read_backward
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
 from numpy_impl.recurrent.gru import GRUCache, gru_cell, gru_cell_backward
@@ -136,7 +136,7 @@ def decoder_memory(
     mask: Bool[Array, "S N"] | None = None,
 ) -> DecoderMemory:
     """What all steps share, computed once: b, and s_0 W_c of "concat"; the keys of "attention"."""
-    shared, keys = params.b, None
+    hs, shared, keys = only_valid(mask, hs), params.b, None
     if params.attention is not None:
         if params.W_c is None:
             raise ValueError("decoder: params has attention without W_c, expected both or neither")
@@ -177,7 +177,7 @@ def decoder(
         caches.append(cache)
     ss = np.stack(states)
     logits = np.tensordot(ss, params.W_o, 1) + params.b_o  # (7)
-    return logits, DecoderCache(params, hs, lookup_cache, xs, caches, ss)
+    return logits, DecoderCache(params, memory.hs, lookup_cache, xs, caches, ss)
 
 
 def decoder_backward(cache, d_logits):

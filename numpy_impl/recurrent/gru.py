@@ -3,6 +3,7 @@
 Idea: A gate z decides, number by number, how much of the old state is kept. What is kept passes unchanged, so that a
     gradient survives many steps, where each step of a plain RNN shrinks or blows it up.
 
+    x_t   = m_t ⊙ xs_t                               (1)   m_t is 1 where the step counts, 0 where the mask is False
     a     = x_t W_x + b                              (1)   blocks r | z | n, each (N, H)
     u     = state W_h + [0, 0, b_n]                  (2)   blocks r | z | n; state is state_{t-1}
     r, z  = σ(a_r + u_r), σ(a_z + u_z)               (3)   reset and update gate
@@ -10,7 +11,7 @@ Idea: A gate z decides, number by number, how much of the old state is kept. Wha
     gated = r ⊙ state, n = tanh(a_n + gated W_n + b_n)    (5)   in place of (4) with reset_after=False; W_n is W_h's
                                                            block n, and u has the blocks r | z alone
     h     = (1 - z) ⊙ n + z ⊙ state                  (6)
-    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)   m_t is 1 where the step counts, 0 where the mask is False
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)
     hs_t  = m_t ⊙ state_t                            (7)
 
 Gradients:
@@ -43,8 +44,8 @@ Units: n lies between -1 and 1, and so does the state if it starts there.
 
 Variant: the reset gate acts after the matrix product, as in the paper's first version; with reset_after=False before
     it, as in its last version. z keeps the old state, as in the paper. The biases of r and z are one, b; the
-    candidate has a second one, b_n, which the reset gate multiplies. A masked step changes nothing and passes no
-    gradient on. gru_init draws Glorot-uniform weights and zero biases.
+    candidate has a second one, b_n, which the reset gate multiplies. A masked step is not read, whatever it
+    holds: it changes nothing and passes no gradient on. gru_init draws Glorot-uniform weights and zero biases.
 
 Differs:
     torch.nn.GRU: reset_after=True only; the same blocks r, z, n, with transposed weights and two biases for each
@@ -71,8 +72,8 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
-from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
-from shared.support.shapes import checked
+from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
+from shared.support.shapes import Count, checked
 
 
 class GRUParams(NamedTuple):
@@ -102,7 +103,7 @@ class GRUResetBeforeCache(NamedTuple):
 
 class GRUStepsCache(NamedTuple):
     params: GRUParams
-    xs: Array
+    x: Array
     mask: Array | None
     cells: list[GRUCache | GRUResetBeforeCache]
 
@@ -116,7 +117,8 @@ def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
+@checked
+def gru_zero_state(params: GRUParams, n: Count) -> Float[Array, "N H"]:
     return np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
 
 
@@ -197,22 +199,23 @@ def gru(
     reset_after: bool = True,
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
     cell = gru_cell if reset_after else gru_cell_reset_before
-    all_a = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    all_a = np.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states, caches = [], []
     for t, a in enumerate(all_a):
         h, cache = cell(params.W_h, params.b_n, a, state)
         state = masked_state(mask, t, h, state)  # (7)
         states.append(state)
         caches.append(cache)
-    hs = masked_outputs(mask, np.stack(states))  # (7)
-    return (hs, state), GRUStepsCache(params, xs, mask, caches)
+    hs = only_valid(mask, np.stack(states))  # (7)
+    return (hs, state), GRUStepsCache(params, x, mask, caches)
 
 
 def gru_backward(cache, d_outputs):
-    params, xs, mask, cells = cache
+    params, x, mask, cells = cache
     d_hs, carried = d_outputs  # carried: what the steps after t give back to the state
-    from_outputs = masked_outputs(mask, d_hs)  # through (7)
-    d_all_a, d_all_u = np.empty((2, *xs.shape[:2], params.b.size), xs.dtype)
+    from_outputs = only_valid(mask, d_hs)  # through (7)
+    d_all_a, d_all_u = np.empty((2, *x.shape[:2], params.b.size), x.dtype)
     for t in reversed(range(len(cells))):
         d_state = from_outputs[t] + carried  # through (7)
         d_h, past = masked_state_backward(mask, t, d_state)  # through (7)
@@ -228,10 +231,10 @@ def _cell_backward(cache, d_h):
 
 
 def _params_backward(cache, d_a, d_u):
-    _, xs, _, cells = cache
+    _, x, _, cells = cache
     H = cells[0].state.shape[1]
     states = np.stack([cell.state for cell in cells])  # state_{t-1}
-    d_W_x, d_b = outer_sum(xs, d_a), row_sum(d_a)  # through (1)
+    d_W_x, d_b = outer_sum(x, d_a), row_sum(d_a)  # through (1)
     d_b_n = row_sum(d_u)[2 * H :]  # through (2) (5)
     d_W_h = outer_sum(states, d_u)  # through (2)
     if isinstance(cells[0], GRUResetBeforeCache):

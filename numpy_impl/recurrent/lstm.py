@@ -4,12 +4,13 @@ Idea: A cell state c runs beside the output h; gates decide what is erased from 
     From step to step c is only multiplied by the forget gate and added to, so where this gate is open, a gradient
     passes hundreds of steps and neither vanishes nor explodes.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state.h W_h + b               (1)   blocks i | f | g | o, each (N, H); state is state_{t-1}
     i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
     g = tanh(z_g)                               (3)   candidate
     c = f ⊙ state.c + i ⊙ g                     (4)   cell state
     h = o ⊙ tanh(c)                             (5)
-    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)   m_t is 1 where a step counts, 0 where the mask is False
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)
     hs_t = m_t ⊙ state_t.h                      (6)
 
 Gradients:
@@ -29,9 +30,10 @@ Shapes: xs (T, N, D), time first; state.h and state.c (N, H); W_x (D, 4H), W_h (
 
 Units: h lies between -1 and 1; c is not bounded.
 
-Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step changes nothing,
-    gives the output 0, and passes no gradient to xs or the weights. lstm_init draws Glorot-uniform weights and sets
-    the forget gate's bias to 1, so that at first nothing is forgotten; the other biases are 0.
+Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step is not read,
+    whatever it holds, NaN and ∞ as well: it changes nothing, gives the output 0, and passes no gradient to xs or the
+    weights. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, so that at first nothing is
+    forgotten; the other biases are 0.
 
 Differs:
     torch.nn.LSTM: the same gate order; transposed weights, and two biases, which add up to b; everything is drawn
@@ -59,8 +61,8 @@ from numpy.random import Generator
 
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
-from numpy_impl.recurrent._steps import masked_outputs, masked_state, masked_state_backward, outer_sum, row_sum
-from shared.support.shapes import checked
+from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
+from shared.support.shapes import Count, checked
 
 
 class LSTMParams(NamedTuple):
@@ -85,7 +87,7 @@ class LSTMCache(NamedTuple):
 
 class LSTMStepsCache(NamedTuple):
     params: LSTMParams
-    xs: Array
+    x: Array
     mask: Array | None
     cells: list[LSTMCache]
 
@@ -99,9 +101,10 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
     )
 
 
-def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
-    zeros = np.zeros((n, params.W_h.shape[0]), params.W_h.dtype)
-    return LSTMState(zeros, zeros.copy())
+@checked
+def lstm_zero_state(params: LSTMParams, n: Count) -> LSTMState:
+    shape = n, params.W_h.shape[0]
+    return LSTMState(np.zeros(shape, params.W_h.dtype), np.zeros(shape, params.W_h.dtype))
 
 
 def _cell(W_h, z_x, state):
@@ -130,27 +133,28 @@ def _cell_backward(W_h, cache, d_h, later):
 def lstm(
     params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState, mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], LSTMState]:
-    zs = np.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    zs = np.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     hs, caches = [], []
     for t, z_x in enumerate(zs):
         (h, c), cache = _cell(params.W_h, z_x, state)
         state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (6)
         hs.append(state.h)
         caches.append(cache)
-    hs = masked_outputs(mask, np.stack(hs))  # (6)
-    return (hs, state), LSTMStepsCache(params, xs, mask, caches)
+    hs = only_valid(mask, np.stack(hs))  # (6)
+    return (hs, state), LSTMStepsCache(params, x, mask, caches)
 
 
 def lstm_backward(cache, d_outputs):
-    params, xs, mask, cells = cache
+    params, x, mask, cells = cache
     d_hs, back = d_outputs  # back: what the steps after t give back to the state
-    from_outputs = masked_outputs(mask, d_hs)  # through (6)
-    d_zs = np.empty((*xs.shape[:2], params.b.size), xs.dtype)
+    from_outputs = only_valid(mask, d_hs)  # through (6)
+    d_zs = np.empty((*x.shape[:2], params.b.size), x.dtype)
     for t in reversed(range(len(cells))):
         d_h, past_h = masked_state_backward(mask, t, from_outputs[t] + back.h)  # through (6)
         later, past_c = masked_state_backward(mask, t, back.c)  # through (6)
         d_zs[t], back = _cell_backward(params.W_h, cells[t], d_h, later)  # through (1) (2) (3) (4) (5)
         back = LSTMState(back.h + past_h, back.c + past_c)  # through (6)
-    d_W_x, d_b = outer_sum(xs, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
+    d_W_x, d_b = outer_sum(x, d_zs), row_sum(d_zs)  # through (1), all steps in one matmul
     d_W_h = outer_sum(np.stack([cell.state.h for cell in cells]), d_zs)  # through (1)
     return LSTMParams(d_W_x, d_W_h, d_b), np.tensordot(d_zs, params.W_x.T, 1), back, None  # through (1)

@@ -45,7 +45,7 @@ from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_zero_stat
 from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_backward, lstm_zero_state
 from numpy_impl.recurrent.rnn import RNNParams, rnn, rnn_backward, rnn_zero_state
 from numpy_impl.regularization.dropout import dropout, dropout_backward
-from shared.support.shapes import Chain, Rate, checked
+from shared.support.shapes import Chain, Count, Rate, checked
 
 Cell = RNNParams | GRUParams | LSTMParams | LayerNormLSTMParams
 State = Float[Array, "N H"] | LSTMState
@@ -57,7 +57,8 @@ class StackedCache(NamedTuple):
     drops: list[Any]
 
 
-def stacked_zero_state(params: tuple[Cell, ...], n: int) -> tuple[State, ...]:
+@checked
+def stacked_zero_state(params: tuple[Cell, ...], n: Count) -> tuple[State, ...]:
     return tuple(_cell(layer)[-1](layer, n) for layer in params)
 
 

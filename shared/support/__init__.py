@@ -2,6 +2,7 @@
 
 shapes   the boundary check: annotations, enforced (`rules` and `arguments` are its parts)
 blocks   elementwise formulas over trees, in NumPy block by block
+sizes    sizes that tf.function does not know yet
 erfc     the complementary error function, which NumPy lacks
 
 Calls nothing of this project.

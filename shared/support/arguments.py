@@ -61,7 +61,10 @@ class Call:
             self.visit(f"{name}.{field}", getattr(value, field), hint)
 
     def sequence(self, name: str, value, hint):
-        if not isinstance(value, tuple) or not value:
+        may_be_empty = isinstance(hint, type) and issubclass(
+            hint, AbstractArray
+        )  # masks between layers, of one layer
+        if not isinstance(value, tuple) or not (value or may_be_empty):
             self.fail(name, f"is {type(value).__name__} of length {_length(value)}", "a tuple of at least one")
         for i, item in enumerate(value):
             inner = Call(self.function, {}, {}, self.dtype)  # every element has dimensions of its own

@@ -59,6 +59,7 @@ class TreeOf:
 Positive = Annotated[float, Range("(0, inf)")]
 NonNegative = Annotated[float, Range("[0, inf)")]
 Rate = Annotated[float, Range("[0, 1]")]
+Count = Annotated[int, Range("[0, inf)")]
 Decay = Annotated[float, Range("[0, 1)")]
 Dtype = Annotated[str, OneOf(("float64", "float32", "float16"))]  # what an initializer makes
 

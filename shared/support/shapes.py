@@ -32,9 +32,11 @@ import numpy as np
 from jaxtyping import AbstractArray
 
 from shared.support.arguments import Call, field_hints
-from shared.support.rules import Below, Chain, Decay, Dtype, NonNegative, OneOf, Positive, Range, Rate, TreeOf
+from shared.support.rules import Below, Chain, Count, Decay, Dtype, NonNegative, OneOf, Positive, Range, Rate, TreeOf
 
-__all__ = ["Below", "Chain", "Decay", "Dtype", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked"]
+__all__ = [
+    "Below", "Chain", "Count", "Decay", "Dtype", "NonNegative", "Positive", "Range", "Rate", "TreeOf", "checked",
+]  # fmt: skip
 
 
 def checked(fn: Callable | None = None, **smallest: int) -> Callable:

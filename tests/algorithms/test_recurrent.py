@@ -56,11 +56,12 @@ def test_a_mask_of_lengths_is_a_packed_sequence(name, column):
 
 @each_cell
 @each_column
-def test_padding_may_hold_anything_finite(name, column):
+@pytest.mark.parametrize("anything", [1e6, np.inf, np.nan])
+def test_padding_may_hold_anything(name, column, anything):
     """Outputs, states and gradients do not depend on what stands in the padding; its own gradient is zero."""
     params, xs, state = example(name)
     mask = np.arange(6)[:, None] < [4, 6, 1]
-    other = np.where(mask[..., None], xs, 1e6)
+    other = np.where(mask[..., None], xs, anything)
     module, answers = backends.module(column, f"recurrent/{name}"), []
     for rows in (xs, other):
         args = backends.to_backend(column, (params, rows, state, mask))
@@ -74,6 +75,16 @@ def test_padding_may_hold_anything_finite(name, column):
     agree(optree.tree_leaves(answers[1]), optree.tree_leaves(answers[0]))
     assert np.all(answers[1][1][1][~mask] == 0)
     assert np.all(answers[1][0][0][~mask] == 0)
+
+
+@each_column
+def test_the_two_zero_states_of_an_lstm_are_two_arrays(column):
+    module = backends.module(column, "recurrent/lstm")
+    h, c = module.lstm_zero_state(backends.to_backend(column, example("lstm")[0]), 3)
+    assert h is not c
+    if column != "tf":  # whose arrays never change
+        h += 1
+        assert not backends.to_numpy(column, c).any()
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])

@@ -150,7 +150,7 @@ def capsule_loss(
     margin = capsule_margin_loss(v, labels)  # (7)
     y = capsule_decoder(params.decoder, v, labels)  # (8)
     error = y - _target(x, y)
-    loss = margin + alpha / len(x) * tf.reduce_sum(error * error)  # (9)
+    loss = margin + alpha * tf.reduce_mean(tf.reduce_sum(error * error, axis=1))  # (9)
     return loss
 
 
@@ -164,7 +164,7 @@ def _check(params, size):
 
 def _target(x, y):
     target = tf.reshape(x, (len(x), math.prod(x.shape[1:])))
-    if target.shape != y.shape:
+    if target.shape[1] != y.shape[1]:
         found = f"the decoder gives {y.shape[1]} numbers"
         raise ValueError(f"capsule_loss: {found}, expected {target.shape[1]}, as x has shape {tuple(x.shape)}")
     return target

@@ -63,7 +63,7 @@ def capsule_margin_loss(
     lengths = tf.sqrt(tf.reduce_sum(v * v, axis=-1) + EPS)  # (1)
     short = relu(m_plus - lengths)  # (2)
     long = relu(lengths - m_minus)  # (3)
-    margin = tf.reduce_sum(tf.where(T, short * short, lam * (long * long))) / len(v)  # (4)
+    margin = tf.reduce_mean(tf.reduce_sum(tf.where(T, short * short, lam * (long * long)), axis=1))  # (4)
     return margin
 
 

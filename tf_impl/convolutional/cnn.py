@@ -49,6 +49,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, Chain, Dtype, Rate, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.activations import relu
 from tf_impl.convolutional.conv2d import Conv2DParams, conv2d, conv2d_geometry, conv2d_init
@@ -165,7 +166,7 @@ def cnn_loss(
 
 
 def _features(params, a):
-    f, shape = tf.reshape(a, [a.shape[0], math.prod(a.shape[1:])]), tuple(params.dense[0].W.shape)
+    f, shape = tf.reshape(a, [sizes(a)[0], math.prod(a.shape[1:])]), tuple(params.dense[0].W.shape)
     if shape[0] != f.shape[1]:
         raise ValueError(f"cnn: params.dense[0].W has shape {shape}, expected {f.shape[1]} rows, as many as features")
     return f

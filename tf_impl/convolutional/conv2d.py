@@ -55,6 +55,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Dtype, checked
+from shared.support.sizes import sizes
 from tf_impl.initializers import he_uniform
 
 
@@ -134,7 +135,7 @@ def conv2d_split(x, groups):
     """(..., groups C) to (groups, ..., C); x itself if there is one group."""
     if groups == 1:
         return x
-    x = tf.reshape(x, [*x.shape[:-1], groups, x.shape[-1] // groups])
+    x = tf.reshape(x, [*sizes(x)[:-1], groups, x.shape[-1] // groups])
     return tf.transpose(x, [len(x.shape) - 2, *range(len(x.shape) - 2), len(x.shape) - 1])
 
 
@@ -143,7 +144,7 @@ def conv2d_merge(x, groups):
     if groups == 1:
         return x
     x = tf.transpose(x, [*range(1, len(x.shape) - 1), 0, len(x.shape) - 1])
-    return tf.reshape(x, [*x.shape[:-2], x.shape[-2] * x.shape[-1]])
+    return tf.reshape(x, [*sizes(x)[:-2], x.shape[-2] * x.shape[-1]])
 
 
 def conv2d_im2col(x_pad, geometry):
@@ -177,7 +178,7 @@ def conv2d(
     groups: int = 1,
 ) -> Float[Array, "N H_out W_out C_out"]:
     _check(params, x, groups)
-    (kH, kW, _, n_out), n = params.W.shape, x.shape[0]
+    (kH, kW, _, n_out), n = params.W.shape, sizes(x)[0]
     geometry = conv2d_geometry(x.shape[1:3], (kH, kW), stride=stride, padding=padding, dilation=dilation)
     x_pad = conv2d_split(tf.pad(x, ((0, 0), *geometry.pads, (0, 0))), groups)  # (4)
     W, b = conv2d_split(tf.reshape(params.W, [-1, n_out]), groups), conv2d_split(params.b[None], groups)

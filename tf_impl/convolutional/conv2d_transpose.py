@@ -52,6 +52,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Dtype, checked
+from shared.support.sizes import sizes
 from tf_impl.convolutional.conv2d import conv2d_crop, conv2d_geometry, conv2d_merge, conv2d_split
 from tf_impl.initializers import glorot_uniform
 
@@ -73,7 +74,7 @@ def conv2d_transpose_init(
 
 def _placed(x, axis, place, size):
     """Zeros, `size` of them along an axis counted from the last, with x at the places of a slice."""
-    shape, axis = x.shape, len(x.shape) + axis
+    shape, axis = sizes(x), len(x.shape) + axis
     others = [[0, 0]] * (len(shape) - axis - 1)
     apart = tf.pad(tf.expand_dims(x, axis + 1), [[0, 0]] * (axis + 1) + [[0, place.step - 1], *others])
     apart = tf.reshape(apart, [*shape[:axis], shape[axis] * place.step, *shape[axis + 1 :]])
@@ -96,7 +97,7 @@ def _col2im(patches, shape, geometry):
 def _spread(W, x, geometry, shape):
     """The adjoint itself. With groups, every array has a first axis for them."""
     patches = tf.reshape(x, [*x.shape[:-4], -1, x.shape[-1]]) @ tf.linalg.matrix_transpose(W)  # (3)
-    y_pad = _col2im(patches, (*x.shape[:-3], *shape), geometry)  # (4)
+    y_pad = _col2im(patches, (*sizes(x)[:-3], *shape), geometry)  # (4)
     return y_pad
 
 

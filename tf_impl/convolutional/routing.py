@@ -62,6 +62,7 @@ from jaxtyping import Float
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Positive, Range, checked
+from shared.support.sizes import sizes
 
 EPS = 1e-8
 Rounds = Annotated[int, Range("[1, inf)")]
@@ -78,7 +79,7 @@ def routing_squash(s: Float[Array, "... D"], *, eps: Positive = EPS) -> Float[Ar
 @checked
 def routing_predictions(W: Float[Array, "I P J D"], u: Float[Array, "N I P"]) -> Float[Array, "N J I D"]:
     I, P, J, D = W.shape
-    pairs = tf.reshape(tf.transpose(u, (1, 0, 2)) @ tf.reshape(W, (I, P, J * D)), (I, len(u), J, D))
+    pairs = tf.reshape(tf.transpose(u, (1, 0, 2)) @ tf.reshape(W, (I, P, J * D)), (I, sizes(u)[0], J, D))
     predictions = tf.transpose(pairs, (1, 2, 0, 3))  # (4)
     return predictions
 
@@ -87,7 +88,7 @@ def routing_predictions(W: Float[Array, "I P J D"], u: Float[Array, "N I P"]) ->
 def routing(
     predictions: Float[Array, "N J I D"], *, iterations: Rounds = 3, stop_gradient: bool = False, eps: Positive = EPS
 ) -> tuple[Float[Array, "N J D"], Float[Array, "N J I"]]:
-    b = tf.zeros(predictions.shape[:-1], predictions.dtype)
+    b = tf.zeros(sizes(predictions)[:-1], predictions.dtype)
     for t in range(iterations):
         if t > 0:
             b = b + _agreement(v, predictions)  # (8)

@@ -62,6 +62,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Dtype, Range, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.activations import sigmoid
 
@@ -122,7 +123,7 @@ def _check_units(free, s):
 
 @checked(N=1)
 def boltzmann_machine_statistics(s: Float[Array, "N n"]) -> BoltzmannMachineParams:
-    W = tf.matmul(s, s, transpose_a=True) / s.shape[0]
+    W = tf.matmul(s, s, transpose_a=True) / tf.cast(sizes(s)[0], s.dtype)
     return BoltzmannMachineParams(W=_upper(W), b=tf.reduce_mean(s, axis=0))  # (4)
 
 
@@ -152,7 +153,7 @@ def boltzmann_machine_log_partition(params: BoltzmannMachineParams) -> Float[Arr
 def boltzmann_machine_log_likelihood(params: BoltzmannMachineParams, v: Float[Array, "N V"]) -> Float[Array, "N"]:
     s = _completions(v, params.b)  # (7)
     energies = boltzmann_machine_energy(params, s)  # (1)
-    every_h = tf.reshape(energies, [v.shape[0], 2 ** (s.shape[1] - v.shape[1])])
+    every_h = tf.reshape(energies, [sizes(v)[0], 2 ** (s.shape[1] - v.shape[1])])
     log_sum = losses.logsumexp(-every_h)  # (8)
     log_z = boltzmann_machine_log_partition(params)  # (6)
     log_p = log_sum - log_z  # (9)
@@ -173,4 +174,4 @@ def _completions(v, b):
             f"boltzmann_machine: v has shape {tuple(v.shape)}, expected at most {b.shape[0]} columns, as params.W"
         )
     h = boltzmann_machine_states(b[v.shape[1] :])
-    return tf.concat([tf.repeat(v, h.shape[0], axis=0), tf.tile(h, [v.shape[0], 1])], 1)
+    return tf.concat([tf.repeat(v, h.shape[0], axis=0), tf.tile(h, [sizes(v)[0], 1])], 1)

@@ -63,6 +63,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, Dtype, Positive, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.activations import sigmoid, softplus
 from tf_impl.generative.boltzmann_machine import boltzmann_machine_states
@@ -162,8 +163,9 @@ def rbm_pcd(
 
 
 def _gradient(v, p_data, v_k, p_k):
+    chains, examples = tf.cast(sizes(v_k)[0], v.dtype), tf.cast(sizes(v)[0], v.dtype)
     return RBMParams(
-        W=tf.transpose(v_k) @ (p_k / v_k.shape[0]) - tf.transpose(v) @ (p_data / v.shape[0]),  # (8)
+        W=tf.transpose(v_k) @ (p_k / chains) - tf.transpose(v) @ (p_data / examples),  # (8)
         b_v=tf.reduce_mean(v_k, axis=0) - tf.reduce_mean(v, axis=0),  # (8)
         b_h=tf.reduce_mean(p_k, axis=0) - tf.reduce_mean(p_data, axis=0),  # (8)
     )
@@ -176,7 +178,8 @@ def rbm_pseudo_likelihood(
     flipped = tf.range(v.shape[1], dtype=tf.int64) == tf.cast(flip, tf.int64)[:, None]
     rows = tf.concat([v, tf.where(flipped, 1 - v, v)], axis=0)  # (10)
     energies = rbm_free_energy(params, rows)  # (3)
-    gap = energies[: v.shape[0]] - energies[v.shape[0] :]  # (11)
+    energy, flipped_energy = tf.split(energies, 2)
+    gap = energy - flipped_energy  # (11)
     pseudo = -v.shape[1] * softplus(gap)  # (12)
     return pseudo
 

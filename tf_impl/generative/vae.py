@@ -67,6 +67,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Chain, Dtype, checked
+from shared.support.sizes import sizes
 from tf_impl.activations import softplus
 from tf_impl.intro.mlp import MLPParams, mlp, mlp_init
 from tf_impl.losses import logsumexp
@@ -134,7 +135,7 @@ def vae_importance_bound(
     sigma = tf.exp(0.5 * logvar)  # (2)
     z = mu + sigma * eps  # (3)
     flat = mlp(params.decoder, tf.reshape(z, (-1, z.shape[-1])), activation=activation)
-    a = tf.reshape(flat, (*z.shape[:2], x.shape[1]))  # (4)
+    a = tf.reshape(flat, (*sizes(z)[:2], x.shape[1]))  # (4)
     log_p = tf.reduce_sum(x * a - softplus(a), axis=-1)  # (5)
     log_w = log_p + 0.5 * tf.reduce_sum(eps * eps + logvar - z * z, axis=-1)  # (9)
     total = logsumexp(log_w, axis=0)

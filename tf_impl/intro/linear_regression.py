@@ -80,6 +80,8 @@ def linear_regression_loss(
 
 @checked(N=1)
 def linear_regression_fit(X: Float[Array, "N D"], y: Float[Array, "N"]) -> LinearRegressionParams:
+    if X.shape[0] is None:
+        raise ValueError("X has a number of rows that is not known in tf.function, expected one that is")
     if X.shape[0] <= X.shape[1]:
         raise ValueError(f"X has shape {tuple(X.shape)}, expected more examples (rows) than features (columns)")
     mean_x, mean_y = tf.reduce_mean(X, axis=0), tf.reduce_mean(y)

@@ -58,6 +58,7 @@ from jaxtyping import Float
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Dtype, Positive, Range, Rate, checked
+from shared.support.sizes import sizes
 
 
 class BatchNormParams(NamedTuple):
@@ -85,7 +86,7 @@ def batch_norm(
     momentum: Rate = 0.1,
     eps: Positive = 1e-5,
 ) -> tuple[Float[Array, "*N C"], BatchNormState]:
-    batch, n = tuple(range(len(x.shape) - 1)), math.prod(x.shape[:-1])
+    batch, n = tuple(range(len(x.shape) - 1)), tf.cast(math.prod(sizes(x)[:-1]), x.dtype)
     run_mean, run_var = state
     mean = tf.reduce_mean(x, axis=batch)  # (1)
     centred = x - mean

@@ -4,6 +4,7 @@ Idea: In a recurrent network, sums that are a little too large grow from step to
     Batch statistics would differ from step to step and with the length of a sequence; layer normalization needs none,
     so it stands in every step, and one learning rate serves all of them.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     u_x = x_t W_x                               (1)
     a = LN(u_x; γ_x, 0)                         (2)   LN(·; γ, β): layer_norm over the last axis
     u_h = state.h W_h                           (3)   state is state_{t-1}
@@ -14,7 +15,7 @@ Idea: In a recurrent network, sums that are a little too large grow from step to
     c = f ⊙ state.c + i ⊙ g                     (8)   cell state
     norm_c = LN(c; γ_c, β_c)                    (9)
     h = o ⊙ tanh(norm_c)                        (10)
-    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (11)   m_t is 1 where a step counts, 0 where the mask is False
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (11)
     hs_t = m_t ⊙ state_t.h                      (11)
 
 Gradients:
@@ -65,7 +66,7 @@ from tensorflow import Tensor as Array
 from shared.support.shapes import Dtype, Positive, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.normalization.layer_norm import LayerNormParams, layer_norm
-from tf_impl.recurrent._steps import masked_outputs, masked_state
+from tf_impl.recurrent._steps import masked_state, only_valid
 from tf_impl.recurrent.lstm import LSTMState, lstm_init
 
 
@@ -118,12 +119,13 @@ def layer_norm_lstm(
     eps: Positive = 1e-5,
 ) -> tuple[Float[Array, "T N H"], LSTMState]:
     norm_x = LayerNormParams(params.gamma_x, beta=tf.zeros_like(params.gamma_x))
-    u_x = xs @ params.W_x  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    u_x = x @ params.W_x  # (1), all steps in one matmul
     all_a = layer_norm(norm_x, u_x, eps=eps)  # (2)
     hs = []
     for t, a in enumerate(tf.unstack(all_a)):
         h, c = _cell(params, a, state, eps)
         state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (11)
         hs.append(state.h)
-    hs = masked_outputs(mask, tf.stack(hs))  # (11)
+    hs = only_valid(mask, tf.stack(hs))  # (11)
     return hs, state

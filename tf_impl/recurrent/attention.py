@@ -27,8 +27,9 @@ Shapes: s (N, Q); hs (S, N, M), place first; mask (S, N), True at valid places; 
 
 Units: the weights of an example add up to 1.
 
-Variant: Bahdanau's, without biases. A place that is not valid gets weight 0 and no gradient, exactly, in every dtype;
-    where no place is valid, the weights and c are 0. attention_init draws Glorot-uniform weights.
+Variant: Bahdanau's, without biases. A place that is not valid is not read, whatever it holds, NaN and ∞ as well: it
+    gets weight 0 and no gradient, exactly, in every dtype; where no place is valid, the weights and c are 0.
+    attention_init draws Glorot-uniform weights.
 
 Differs:
     Keras: AdditiveAttention is (3) to (6), v its `scale`; W_q and W_k are Dense layers without bias in front of it.
@@ -56,6 +57,7 @@ from tensorflow import Tensor as Array
 from shared.support.shapes import checked
 from tf_impl.activations import tanh
 from tf_impl.initializers import glorot_uniform
+from tf_impl.recurrent._steps import only_valid
 
 
 class AttentionParams(NamedTuple):
@@ -82,6 +84,7 @@ def attention_read(
     hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
 ) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
+    keys, hs = only_valid(mask, keys), only_valid(mask, hs)  # other places are not read, be they NaN
     hidden = tanh(query + keys)  # (3)
     scores = tf.tensordot(hidden, v, 1)  # (4)
     masked = scores if mask is None else tf.where(mask, scores, tf.constant(-float("inf"), scores.dtype))
@@ -100,6 +103,6 @@ def attention(
     hs: Float[Array, "S N M"],
     mask: Bool[Array, "S N"] | None = None,
 ) -> tuple[Float[Array, "N M"], Float[Array, "S N"]]:
-    query = s @ params.W_q  # (1)
+    query, hs = s @ params.W_q, only_valid(mask, hs)  # (1)
     keys = tf.tensordot(hs, params.W_k, 1)  # (2)
     return attention_read(params.v, query, keys, hs, mask)

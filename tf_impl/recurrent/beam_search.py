@@ -29,7 +29,7 @@ Differs:
 
 Relation: recurrent/seq2seq scores a target that is given; here the target is what is searched for.
 
-Raises: ValueError if steps or width is not at least 1, or as recurrent/seq2seq.
+Raises: ValueError if steps or width is not at least 1, if bos or eos is not a symbol, or as recurrent/seq2seq.
 
 Reference: Graves 2012, arXiv:1211.3711; Sutskever, Vinyals & Le 2014, arXiv:1409.3215.
 """
@@ -41,6 +41,7 @@ from jaxtyping import Bool, Float, Int
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, NonNegative, Range, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.recurrent.decoder import decoder_memory, decoder_step
 from tf_impl.recurrent.seq2seq import Seq2SeqParams, seq2seq_encode
@@ -65,13 +66,13 @@ def beam_search_greedy(
     mask: Bool[Array, "S N"],
     *,
     steps: Annotated[int, Range("[1, inf)")],
-    bos: int = 0,
-    eos: int = 1,
+    bos: Annotated[int, Below("K")] = 0,
+    eos: Annotated[int, Below("K")] = 1,
 ) -> Decoded:
     hs, s = seq2seq_encode(params, source, mask)
     memory = decoder_memory(params.decoder, s, hs, mask)
-    y, log_p, done = tf.fill(source[0].shape, bos), tf.zeros_like(s[:, 0]), tf.zeros_like(mask[0])
-    y = tf.cast(y, source.dtype)
+    y = bos * tf.ones_like(source[0], tf.int64)
+    log_p, done = tf.zeros_like(s[:, 0]), tf.zeros_like(mask[0])
     symbols, all_weights = [], []
     for _ in range(steps):
         logits, s, weights = decoder_step(params.decoder, y, s, memory)
@@ -94,14 +95,14 @@ def beam_search(
     steps: Annotated[int, Range("[1, inf)")],
     width: Annotated[int, Range("[1, inf)")],
     power: NonNegative = 0.0,
-    bos: int = 0,
-    eos: int = 1,
+    bos: Annotated[int, Below("K")] = 0,
+    eos: Annotated[int, Below("K")] = 1,
 ) -> Beam:
-    (S, N), B, K = source.shape, width, params.decoder.b_o.shape[0]
+    (S, N), B, K = sizes(source), width, params.decoder.b_o.shape[0]
     hs, s = seq2seq_encode(params, source, mask)
     hs, s, mask = tf.repeat(hs, B, axis=1), tf.repeat(s, B, axis=0), tf.repeat(mask, B, axis=1)  # row n B + b
     memory = decoder_memory(params.decoder, s, hs, mask)
-    y, first = tf.fill([N, B], tf.constant(bos, tf.int64)), B * tf.range(N, dtype=tf.int64)[:, None]
+    y, first = tf.fill([N, B], tf.constant(bos, tf.int64)), B * tf.cast(tf.range(N), tf.int64)[:, None]
     nothing, never = tf.zeros([], s.dtype), tf.constant(-float("inf"), s.dtype)
     log_p = tf.where(tf.range(B) == 0, nothing, tf.fill([N, B], never))  # all begin alike: only one counts
     length, done = tf.zeros_like(log_p), tf.zeros([N, B], tf.bool)

@@ -42,7 +42,7 @@ import tensorflow as tf
 from jaxtyping import Bool, Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from tf_impl.recurrent.stacked import Cell, State, stacked, stacked_zero_state
 
 
@@ -51,7 +51,8 @@ class BidirectionalParams(NamedTuple):
     backward: Cell
 
 
-def bidirectional_zero_state(params: BidirectionalParams, n: int) -> tuple[State, ...]:
+@checked
+def bidirectional_zero_state(params: BidirectionalParams, n: Count) -> tuple[State, ...]:
     return stacked_zero_state(tuple(params), n)
 
 

@@ -34,8 +34,8 @@ Shapes: inputs (T, N), time first, integers from 0 to K-1; state s (N, H); hs (S
 Units: logits are nats, up to a constant for each step.
 
 Variant: three ways to hand over what was read: "init", through the first state alone (Sutskever et al.; W_c is None);
-    "concat", that state is an input of every step too (Cho et al.; M = H); "attention", every step reads for itself,
-    with a query from the state before it (Bahdanau et al.). The logits depend on the state alone.
+    "concat", that state is an input of every step too (Cho et al.; M = H); "attention", every step reads the valid
+    places for itself, with a query from the state before it (Bahdanau et al.). The logits depend on the state alone.
 
 Differs:
     Cho et al. 2014, Bahdanau et al. 2015: c_t and xs_t are inputs of the output layer as well.
@@ -60,6 +60,7 @@ from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, checked
 from tf_impl.initializers import glorot_uniform
+from tf_impl.recurrent._steps import only_valid
 from tf_impl.recurrent.attention import AttentionParams, attention_init, attention_read
 from tf_impl.recurrent.embedding import embedding, embedding_init
 from tf_impl.recurrent.gru import gru_cell
@@ -120,7 +121,7 @@ def decoder_memory(
     mask: Bool[Array, "S N"] | None = None,
 ) -> DecoderMemory:
     """What all steps share, computed once: b, and s_0 W_c of "concat"; the keys of "attention"."""
-    shared, keys = params.b, None
+    hs, shared, keys = only_valid(mask, hs), params.b, None
     if params.attention is not None:
         if params.W_c is None:
             raise ValueError("decoder: params has attention without W_c, expected both or neither")

@@ -46,5 +46,5 @@ def embedding_init(
 
 @checked
 def embedding(E: Float[Array, "V D"], ids: Annotated[Int[Array, "*shape"], Below("V")]) -> Float[Array, "*shape D"]:
-    y = tf.gather(E, ids)  # (1)
+    y = tf.gather(E, tf.cast(ids, tf.int64))  # (1)
     return y

@@ -3,6 +3,7 @@
 Idea: A gate z decides, number by number, how much of the old state is kept. What is kept passes unchanged, so that a
     gradient survives many steps, where each step of a plain RNN shrinks or blows it up.
 
+    x_t   = m_t ⊙ xs_t                               (1)   m_t is 1 where the step counts, 0 where the mask is False
     a     = x_t W_x + b                              (1)   blocks r | z | n, each (N, H)
     u     = state W_h + [0, 0, b_n]                  (2)   blocks r | z | n; state is state_{t-1}
     r, z  = σ(a_r + u_r), σ(a_z + u_z)               (3)   reset and update gate
@@ -10,7 +11,7 @@ Idea: A gate z decides, number by number, how much of the old state is kept. Wha
     gated = r ⊙ state, n = tanh(a_n + gated W_n + b_n)    (5)   in place of (4) with reset_after=False; W_n is W_h's
                                                            block n, and u has the blocks r | z alone
     h     = (1 - z) ⊙ n + z ⊙ state                  (6)
-    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)   m_t is 1 where the step counts, 0 where the mask is False
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1}      (7)
     hs_t  = m_t ⊙ state_t                            (7)
 
 Gradients:
@@ -43,8 +44,8 @@ Units: n lies between -1 and 1, and so does the state if it starts there.
 
 Variant: the reset gate acts after the matrix product, as in the paper's first version; with reset_after=False before
     it, as in its last version. z keeps the old state, as in the paper. The biases of r and z are one, b; the
-    candidate has a second one, b_n, which the reset gate multiplies. A masked step changes nothing and passes no
-    gradient on. gru_init draws Glorot-uniform weights and zero biases.
+    candidate has a second one, b_n, which the reset gate multiplies. A masked step is not read, whatever it
+    holds: it changes nothing and passes no gradient on. gru_init draws Glorot-uniform weights and zero biases.
 
 Differs:
     torch.nn.GRU: reset_after=True only; the same blocks r, z, n, with transposed weights and two biases for each
@@ -69,10 +70,10 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
-from tf_impl.recurrent._steps import masked_outputs, masked_state
+from tf_impl.recurrent._steps import masked_state, only_valid
 
 
 class GRUParams(NamedTuple):
@@ -91,7 +92,8 @@ def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def gru_zero_state(params: GRUParams, n: int) -> Float[Array, "N H"]:
+@checked
+def gru_zero_state(params: GRUParams, n: Count) -> Float[Array, "N H"]:
     return tf.zeros([n, params.W_h.shape[0]], params.W_h.dtype)
 
 
@@ -141,11 +143,12 @@ def gru(
     reset_after: bool = True,
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
     cell = gru_cell if reset_after else gru_cell_reset_before
-    all_a = tf.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    all_a = tf.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states = []
     for t, a in enumerate(tf.unstack(all_a)):
         h = cell(params.W_h, params.b_n, a, state)
         state = masked_state(mask, t, h, state)  # (7)
         states.append(state)
-    hs = masked_outputs(mask, tf.stack(states))  # (7)
+    hs = only_valid(mask, tf.stack(states))  # (7)
     return hs, state

@@ -55,6 +55,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, Chain, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent.lstm import LSTMState
@@ -90,7 +91,7 @@ def readout(
 def readout_last(
     params: ReadoutParams, xs: Float[Array, "T N D"], mask: Bool[Array, "T N"] | None = None
 ) -> Float[Array, "N K"]:
-    states = stacked_zero_state(params.layers, xs.shape[1])
+    states = stacked_zero_state(params.layers, sizes(xs)[1])
     hs, lasts = stacked(params.layers, xs, states, mask)  # (1)
     h = _output(lasts[-1])  # (3)
     y = h @ params.W_o + params.b_o  # (3)
@@ -126,7 +127,7 @@ def readout_next_loss(
     labels: Annotated[Int[Array, "T N"], Below("K")],
     mask: Bool[Array, "T N"],
 ) -> Float[Array, ""]:
-    states = stacked_zero_state(params.layers, xs.shape[1])
+    states = stacked_zero_state(params.layers, sizes(xs)[1])
     ys, _ = readout(params, xs, states, mask)  # (1) (2)
     loss = losses.masked_cross_entropy(ys, labels, mask)  # (6)
     return loss

@@ -22,10 +22,10 @@ Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 
 Units: the loss is in nats per valid target symbol, the end symbol included if the target has it.
 
 Variant: the encoder reads in both directions, as in Bahdanau et al.; its last states are the decoder's first, as in
-    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, carries the
-    encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient. The loss is a mean
-    over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is "attention" if not
-    given; see recurrent/decoder.
+    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, is not
+    read: it carries the encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient.
+    The loss is a mean over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is
+    "attention" if not given; see recurrent/decoder.
 
 Differs:
     Sutskever et al. 2014: read backwards only, with an LSTM of four layers.
@@ -51,6 +51,7 @@ from numpy.random import Generator
 from tensorflow import Tensor as Array
 
 from shared.support.shapes import Below, checked
+from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_zero_state
 from tf_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
@@ -94,7 +95,7 @@ def seq2seq_encode(
     """What was read at each place, and the decoder's first state."""
     xs = embedding(params.E, source)  # (1)
     encoder = BidirectionalParams(*params.encoder)
-    zeros = bidirectional_zero_state(encoder, source.shape[1])
+    zeros = bidirectional_zero_state(encoder, sizes(source)[1])
     hs, (s_forward, s_backward) = bidirectional(encoder, xs, zeros, mask)  # (2)
     s_0 = tf.concat([s_forward, s_backward], -1)  # (3)
     return hs, s_0
@@ -107,9 +108,10 @@ def seq2seq(
     source_mask: Bool[Array, "S N"],
     target: Annotated[Int[Array, "T N"], Below("K")],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, "T N K"]:
     hs, s_0 = seq2seq_encode(params, source, source_mask)
+    target = tf.cast(target, tf.int64)
     inputs = tf.concat([bos * tf.ones_like(target[:1]), target[:-1]], 0)
     logits = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
     return logits
@@ -123,7 +125,7 @@ def seq2seq_loss(
     target: Annotated[Int[Array, "T N"], Below("K")],
     target_mask: Bool[Array, "T N"],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, ""]:
     logits = seq2seq(params, source, source_mask, target, bos=bos)
     loss = losses.masked_cross_entropy(logits, target, target_mask)  # (5)

@@ -40,7 +40,7 @@ from typing import Annotated
 from jaxtyping import Bool, Float
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Chain, Rate, checked
+from shared.support.shapes import Chain, Count, Rate, checked
 from tf_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm
 from tf_impl.recurrent.gru import GRUParams, gru, gru_zero_state
 from tf_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_zero_state
@@ -51,7 +51,8 @@ Cell = RNNParams | GRUParams | LSTMParams | LayerNormLSTMParams
 State = Float[Array, "N H"] | LSTMState
 
 
-def stacked_zero_state(params: tuple[Cell, ...], n: int) -> tuple[State, ...]:
+@checked
+def stacked_zero_state(params: tuple[Cell, ...], n: Count) -> tuple[State, ...]:
     return tuple(_cell(layer)[-1](layer, n) for layer in params)
 
 

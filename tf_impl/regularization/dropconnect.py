@@ -105,6 +105,6 @@ def dropconnect_eval(
 
 def _check(x, masks):
     batch = tuple(masks.b.shape[:-1])
-    if batch not in ((), (x.shape[0],)):
+    if batch not in ((), (x.shape[0],)) and None not in (*batch, x.shape[0]):  # None: not known yet
         found = f"dropconnect: masks.b has shape {tuple(masks.b.shape)}"
         raise ValueError(f"{found}, expected one mask for the batch or {x.shape[0]}, one for each example")

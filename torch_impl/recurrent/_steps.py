@@ -8,6 +8,6 @@ def masked_state(mask, t, new, old):
     return new if mask is None else torch.where(mask[t, :, None], new, old)
 
 
-def masked_outputs(mask, hs):
-    """hs, with 0 at the steps that do not count."""
-    return hs if mask is None else torch.where(mask[..., None], hs, 0)
+def only_valid(mask, xs):
+    """xs, with 0 at the steps that do not count, NaN as they may be."""
+    return xs if mask is None else torch.where(mask[..., None], xs, 0)

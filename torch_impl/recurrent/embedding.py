@@ -46,5 +46,6 @@ def embedding_init(
 
 @checked
 def embedding(E: Float[Array, "V D"], ids: Annotated[Int[Array, "*shape"], Below("V")]) -> Float[Array, "*shape D"]:
-    y = torch.index_select(E, 0, ids.reshape(-1)).reshape(*ids.shape, E.shape[1])  # (1), E[ids] of a faster gradient
+    rows = ids.reshape(-1).to(torch.int64)
+    y = torch.index_select(E, 0, rows).reshape(*ids.shape, E.shape[1])  # (1), E[ids] of a faster gradient
     return y

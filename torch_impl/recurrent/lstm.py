@@ -4,12 +4,13 @@ Idea: A cell state c runs beside the output h; gates decide what is erased from 
     From step to step c is only multiplied by the forget gate and added to, so where this gate is open, a gradient
     passes hundreds of steps and neither vanishes nor explodes.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state.h W_h + b               (1)   blocks i | f | g | o, each (N, H); state is state_{t-1}
     i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
     g = tanh(z_g)                               (3)   candidate
     c = f ⊙ state.c + i ⊙ g                     (4)   cell state
     h = o ⊙ tanh(c)                             (5)
-    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)   m_t is 1 where a step counts, 0 where the mask is False
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)
     hs_t = m_t ⊙ state_t.h                      (6)
 
 Gradients:
@@ -29,9 +30,10 @@ Shapes: xs (T, N, D), time first; state.h and state.c (N, H); W_x (D, 4H), W_h (
 
 Units: h lies between -1 and 1; c is not bounded.
 
-Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step changes nothing,
-    gives the output 0, and passes no gradient to xs or the weights. lstm_init draws Glorot-uniform weights and sets
-    the forget gate's bias to 1, so that at first nothing is forgotten; the other biases are 0.
+Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step is not read,
+    whatever it holds, NaN and ∞ as well: it changes nothing, gives the output 0, and passes no gradient to xs or the
+    weights. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, so that at first nothing is
+    forgotten; the other biases are 0.
 
 Differs:
     torch.nn.LSTM: the same gate order; transposed weights, and two biases, which add up to b; everything is drawn
@@ -57,10 +59,10 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
+from shared.support.shapes import Count, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
-from torch_impl.recurrent._steps import masked_outputs, masked_state
+from torch_impl.recurrent._steps import masked_state, only_valid
 
 
 class LSTMParams(NamedTuple):
@@ -84,9 +86,10 @@ def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "flo
     )
 
 
-def lstm_zero_state(params: LSTMParams, n: int) -> LSTMState:
-    zeros = params.W_h.new_zeros((n, params.W_h.shape[0]))
-    return LSTMState(zeros, zeros.clone())
+@checked
+def lstm_zero_state(params: LSTMParams, n: Count) -> LSTMState:
+    shape = n, params.W_h.shape[0]
+    return LSTMState(params.W_h.new_zeros(shape), params.W_h.new_zeros(shape))
 
 
 def _cell(W_h, z_x, state):
@@ -103,11 +106,12 @@ def _cell(W_h, z_x, state):
 def lstm(
     params: LSTMParams, xs: Float[Array, "T N D"], state: LSTMState, mask: Bool[Array, "T N"] | None = None
 ) -> tuple[Float[Array, "T N H"], LSTMState]:
-    zs = torch.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    x = only_valid(mask, xs)  # (1)
+    zs = torch.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     hs = []
     for t, z_x in enumerate(torch.unbind(zs)):
         h, c = _cell(params.W_h, z_x, state)
         state = LSTMState(masked_state(mask, t, h, state.h), masked_state(mask, t, c, state.c))  # (6)
         hs.append(state.h)
-    hs = masked_outputs(mask, torch.stack(hs))  # (6)
+    hs = only_valid(mask, torch.stack(hs))  # (6)
     return hs, state

@@ -1,17 +1,20 @@
-"""Recurrent neural network of Elman (RNN), with tanh.
+"""Recurrent neural network of Elman (RNN), with tanh or relu.
 
 Idea: One set of weights reads a sequence step by step, and a state carries what was read so far. So the network takes
     sequences of any length, where a dense layer needs a weight for every place.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state W_h + b                 (1)   state is state_{t-1}
     h = tanh(z)                                 (2)
-    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)   m_t is 1 where the step counts, 0 where the mask is False
+    h = max(z, 0)                               (2)   with activation="relu"
+    state_t = m_t ⊙ h + (1 - m_t) ⊙ state_{t-1} (3)
     hs_t = m_t ⊙ state_t                        (3)
 
 Gradients:
     d_state_t = m_t ⊙ d_hs_t + d_z_{t+1} W_hᵀ + (1 - m_{t+1}) ⊙ d_state_{t+1}   through (1) (3)
     d_h = m_t ⊙ d_state_t                       through (3)
     d_z = d_h ⊙ (1 - h²)                        through (2)
+    d_z = d_h ⊙ [h > 0]                         through (2)   with activation="relu"
     d_W_x = Σ_t x_tᵀ d_z_t                      through (1)
     d_W_h = Σ_t state_{t-1}ᵀ d_z_t              through (1)
     d_b = Σ_t Σ_n d_z_tn                        through (1)
@@ -20,14 +23,15 @@ Gradients:
 Shapes: xs (T, N, D), time first; state (N, H); W_x (D, H), W_h (H, H), b (H,); mask (T, N), True at the steps that
     count; outputs hs (T, N, H) and the last state.
 
-Units: h lies between -1 and 1.
+Units: h lies between -1 and 1; with relu it is not negative, and not bounded.
 
-Variant: tanh, and one bias. A masked step changes nothing, gives the output 0, and passes no gradient to xs or the
-    weights. rnn_init draws Glorot-uniform weights and zero biases.
+Variant: tanh, if not given, and one bias. A masked step is not read, whatever it holds, NaN and ∞ as well: it
+    changes nothing, gives the output 0, and passes no gradient to xs or the weights. rnn_init draws Glorot-uniform
+    weights and zero biases.
 
 Differs:
-    torch.nn.RNN: transposed weights, and two biases, which add up to b; nonlinearity="relu" is an option; everything
-        is drawn from U(-1/√H, 1/√H). Packed sequences are its masks.
+    torch.nn.RNN: transposed weights, and two biases, which add up to b; activation is its nonlinearity; everything is
+        drawn from U(-1/√H, 1/√H). Packed sequences are its masks.
     Keras: SimpleRNN has the same weights; it draws W_h orthogonal. A masked step repeats the output before it, unless
         zero_output_for_mask=True.
     ONNX: transposed weights; B holds two biases, which add up to b.
@@ -35,7 +39,8 @@ Differs:
 Relation: an LSTM and a GRU are this network with gates, which let a gradient pass many steps unchanged; here each one
     multiplies it by W_hᵀ and by a slope below 1.
 
-Raises: ValueError if sizes or dtypes disagree, or if the sequences are empty (T = 0; N = 0 is fine).
+Raises: ValueError if sizes or dtypes disagree, if the sequences are empty (T = 0; N = 0 is fine), or if the
+    activation is neither of the two.
 
 Reference: Elman, Cognitive Science 14 (1990).
 """
@@ -47,10 +52,10 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import checked
-from torch_impl.activations import tanh
+from shared.support.shapes import Count, checked
+from torch_impl.activations import relu, tanh
 from torch_impl.initializers import glorot_uniform
-from torch_impl.recurrent._steps import masked_outputs, masked_state
+from torch_impl.recurrent._steps import masked_state, only_valid
 
 
 class RNNParams(NamedTuple):
@@ -67,20 +72,29 @@ def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "floa
     )
 
 
-def rnn_zero_state(params: RNNParams, n: int) -> Float[Array, "N H"]:
+@checked
+def rnn_zero_state(params: RNNParams, n: Count) -> Float[Array, "N H"]:
     return params.W_h.new_zeros((n, params.W_h.shape[0]))
 
 
 @checked(T=1)
 def rnn(
-    params: RNNParams, xs: Float[Array, "T N D"], state: Float[Array, "N H"], mask: Bool[Array, "T N"] | None = None
+    params: RNNParams,
+    xs: Float[Array, "T N D"],
+    state: Float[Array, "N H"],
+    mask: Bool[Array, "T N"] | None = None,
+    *,
+    activation: str = "tanh",
 ) -> tuple[Float[Array, "T N H"], Float[Array, "N H"]]:
-    zs = torch.tensordot(xs, params.W_x, 1) + params.b  # (1), all steps in one matmul
+    if activation not in ("tanh", "relu"):
+        raise ValueError(f"rnn: activation is {activation!r}, expected 'tanh' or 'relu'")
+    x = only_valid(mask, xs)  # (1)
+    zs = torch.tensordot(x, params.W_x, 1) + params.b  # (1), all steps in one matmul
     states = []
     for t, z_x in enumerate(torch.unbind(zs)):
         z = z_x + state @ params.W_h  # (1)
-        h = tanh(z)  # (2)
+        h = tanh(z) if activation == "tanh" else relu(z)  # (2)
         state = masked_state(mask, t, h, state)  # (3)
         states.append(state)
-    hs = masked_outputs(mask, torch.stack(states))  # (3)
+    hs = only_valid(mask, torch.stack(states))  # (3)
     return hs, state

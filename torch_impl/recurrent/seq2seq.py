@@ -22,10 +22,10 @@ Shapes: source (S, N) and target (T, N), time first, integers from 0 to V-1 and 
 Units: the loss is in nats per valid target symbol, the end symbol included if the target has it.
 
 Variant: the encoder reads in both directions, as in Bahdanau et al.; its last states are the decoder's first, as in
-    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, carries the
-    encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient. The loss is a mean
-    over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is "attention" if not
-    given; see recurrent/decoder.
+    Sutskever et al., so the decoder has as many units as both directions together. Padding, at the end, is not
+    read: it carries the encoder's states, has weight 0 in attention, and has no part in the loss or in any gradient.
+    The loss is a mean over valid symbols, not over sequences; if there is none it is 0, with gradient 0. context is
+    "attention" if not given; see recurrent/decoder.
 
 Differs:
     Sutskever et al. 2014: read backwards only, with an LSTM of four layers.
@@ -107,10 +107,10 @@ def seq2seq(
     source_mask: Bool[Array, "S N"],
     target: Annotated[Int[Array, "T N"], Below("K")],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, "T N K"]:
     hs, s_0 = seq2seq_encode(params, source, source_mask)
-    inputs = torch.cat([torch.full_like(target[:1], bos), target[:-1]])
+    inputs = torch.cat([torch.full_like(target[:1], bos, dtype=torch.int64), target[:-1]])
     logits = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
     return logits
 
@@ -123,7 +123,7 @@ def seq2seq_loss(
     target: Annotated[Int[Array, "T N"], Below("K")],
     target_mask: Bool[Array, "T N"],
     *,
-    bos: int = 0,
+    bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, ""]:
     logits = seq2seq(params, source, source_mask, target, bos=bos)
     loss = losses.masked_cross_entropy(logits, target, target_mask)  # (5)

@@ -71,6 +71,8 @@ def nasty(draw):
     args = (weights(draw, 3, 5), draw(6, 3, 3), LSTMState(draw(3, 5), draw(3, 5)), mask)
     yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name="a sequence of padding alone")
     yield Case("layer_norm_lstm", args, torch_lstm, tolerance=RUN, name="eps as it is")
+    args = (args[0], _oracles.spoilt(mask, args[1]), *args[2:])
+    yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name="padding that is not a number")
 
 
 def bad(draw):
@@ -101,7 +103,7 @@ MUTANTS = [
            "A sigmoid on the candidate too: the cell can only be filled, never pulled down."),
     Mutant("beta=np.zeros_like(params.gamma_x)", "beta=params.b",
            "The bias added twice, once with each part."),
-    Mutant("hs = masked_outputs(mask, np.stack(hs))", "hs = np.stack(hs)",
+    Mutant("hs = only_valid(mask, np.stack(hs))", "hs = np.stack(hs)",
            "Outputs of padding: masked steps repeat the last output, where zeros are promised."),
     Mutant("of_r, d_u_h = layer_norm_backward(r_cache, d_r)",
            "of_r, d_u_h = layer_norm_backward(r_cache, d_r)[0], d_r",
@@ -119,7 +121,7 @@ MUTANTS = [
     Mutant("(sum(steps) for steps in zip(*norms, strict=True))", "(steps[0] for steps in zip(*norms, strict=True))",
            "γ and the bias act at every step, not only the last."),
     Mutant("(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)",
-           "(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)\n    d_gamma_x = d_gamma_x / len(xs)",
+           "(d_gamma_x, _), d_u_x = layer_norm_backward(a_cache, d_all_a)\n    d_gamma_x = d_gamma_x / len(x)",
            "The mean over the steps where the sum belongs: γ serves all of them."),
     Mutant("from_outputs[t] + back.h)", "from_outputs[t])",
            "Outputs feed the next step as well: its gradient has to be added."),

@@ -22,11 +22,11 @@ def by_sequence(run, params, xs, state, mask, **static):
     return hs, optree.tree_map(lambda *s: torch.cat(s), *lasts)
 
 
-def torch_layer(name, params, biases, xs, state):
+def torch_layer(name, params, biases, xs, state, **options):
     """torch.nn.RNN, GRU or LSTM with these two biases; a state is a tuple of arrays with one layer in front."""
     import torch
 
-    layer = getattr(torch.nn, name)(params.W_x.shape[0], params.W_h.shape[0], dtype=xs.dtype)
+    layer = getattr(torch.nn, name)(params.W_x.shape[0], params.W_h.shape[0], dtype=xs.dtype, **options)
     return torch.func.functional_call(layer, _named("l0", params, biases), (xs, state))
 
 
@@ -102,6 +102,11 @@ def some_mask(T, N):
     if T > 2:
         mask[1, 0] = False
     return mask
+
+
+def spoilt(mask, xs):
+    """xs, with NaN and both infinities at the steps that the mask (T, N) hides: nobody may read them."""
+    return np.where(mask[..., None], xs, np.resize([np.nan, np.inf, -np.inf], xs.shape))
 
 
 def split(module, function, params, xs, state):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy_impl.recurrent.attention import AttentionParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
-from shared.cases.recurrent._oracles import glorot, some_mask
+from shared.cases.recurrent._oracles import glorot, some_mask, spoilt
 
 SMALLEST = {"S": 1, "N": 0, "Q": 1, "M": 1, "A": 1}
 
@@ -20,16 +20,20 @@ def torch_read(v, query, keys, hs, mask=None):
         scores = torch.stack([torch.dot(v, torch.tanh(query[n] + keys[j, n])) for j in places] or [v[:0].sum()])
         weights = hs.new_zeros(len(hs)).index_put((places,), torch.softmax(scores, 0)[: len(places)])
         all_weights.append(weights)
-        cs.append(sum((weights[j] * hs[j, n] for j in places), 0 * hs[0, n]))
+        cs.append(sum((weights[j] * hs[j, n] for j in places), hs[:0, n].sum(0)))
     if not cs:
         return hs[0] + 0, keys[..., 0] + 0
     return torch.stack(cs), torch.stack(all_weights, 1)
 
 
 def torch_attention(params, s, hs, mask=None):
+    import torch
     import torch.nn.functional as F
 
-    return torch_read(params.v, F.linear(s, params.W_q.T), F.linear(hs, params.W_k.T), hs, mask)
+    keys = F.linear(hs, params.W_k.T)
+    if mask is not None:
+        keys = torch.zeros_like(keys).index_put((mask,), F.linear(hs[mask], params.W_k.T))
+    return torch_read(params.v, F.linear(s, params.W_q.T), keys, hs, mask)
 
 
 def keras_attention(params, s, hs, mask=None):
@@ -87,6 +91,10 @@ def nasty(draw):
     yield Case("attention", (params, s, hs, mask | ~mask), torch_attention, name="a mask that hides nothing")
     loud = np.where(mask[..., None], hs, 1e4)
     yield Case("attention", (params, s, loud, mask), torch_attention, name="huge values at masked places")
+    name = "masked places that are not numbers"
+    yield Case("attention", (params, s, spoilt(mask, hs), mask), torch_attention, name=name)
+    args = (draw(7), draw(3, 7), spoilt(mask, draw(4, 3, 7)), spoilt(mask, hs), mask)
+    yield Case("attention_read", args, torch_read, name=name)
     sharp = params._replace(v=1e4 * params.v)
     yield Case("attention", (sharp, s, hs, mask), torch_attention, name="huge scores")
     yield Case("attention", (params, 1e4 * s, 1e4 * hs, mask), torch_attention, name="huge inputs")

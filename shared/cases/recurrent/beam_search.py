@@ -26,7 +26,7 @@ def searched(params, source, mask, steps, width, power, bos, eos):
     """For each sequence the best hypotheses, as (score, log p, symbols, weights), best first."""
     import torch
 
-    params, source, mask = in_torch(params), in_torch(np.array(source)), in_torch(np.array(mask))
+    params, source, mask = in_torch(params), in_torch(np.array(source, int)), in_torch(np.array(mask))
     all_hs, all_s = seq2seq.torch_encode(params, source, mask)
     results = []
     for n in range(source.shape[1]):
@@ -77,6 +77,11 @@ def nothing(params, source, mask, *, steps, width):
     return Beam(symbols, np.zeros((0, width)), weights if params.decoder.attention else None)
 
 
+def nothing_greedy(params, source, mask, *, steps):
+    none = nothing(params, source, mask, steps=steps, width=1)
+    return Decoded(none.symbols[..., 0], none.scores[:, 0], None if none.weights is None else none.weights[..., 0])
+
+
 def cases(draw, S=4, T=5, N=3, V=7, K=6, D=2, A=8, half=5):
     ends = {"bos": K - 1, "eos": min(2, K - 1)} if K > 3 else {}
     for context in decoder.CONTEXTS:
@@ -112,11 +117,21 @@ def nasty(draw):
         yield Case(
             "beam_search_greedy", (params, source, mask), greedy, {"steps": 8}, name=f"{context}, ends", **options
         )
+        empty, static, name = (
+            (params, source[:, :0], mask[:, :0]),
+            {"steps": 4, "width": 3},
+            f"{context}, no sequences",
+        )
+        yield Case("beam_search", empty, nothing, static, name=name, **options)
+        yield Case("beam_search_greedy", empty, nothing_greedy, {"steps": 4}, name=name, **options)
+        short = (params, source.astype("int8"), mask)
+        yield Case("beam_search", short, beam, static, name=f"{context}, symbols of one byte", **options)
+        yield Case(
+            "beam_search_greedy", short, greedy, {"steps": 4}, name=f"{context}, symbols of one byte", **options
+        )
     args = (params, source, mask & ~mask)
     static = {"steps": 4, "width": 3}
     yield Case("beam_search", args, beam, static, name="of padding alone", **options)
-    empty = (params, source[:, :0], mask[:, :0])
-    yield Case("beam_search", empty, nothing, static, name="no sequences", **options)
     yield Case("beam_search", (params, source, mask), beam, {"steps": 1, "width": 6}, name="one step", **options)
     sure = params._replace(decoder=params.decoder._replace(W_o=30 * params.decoder.W_o))
     yield Case("beam_search", (sure, source, mask), beam, static, name="large logits", **options)
@@ -130,6 +145,10 @@ def bad(draw):
     yield Bad("beam_search", args, r"width is 0, expected in \[1, inf\)", {"steps": 2, "width": 0})
     yield Bad("beam_search", args, r"power is -1, expected in \[0, inf\)", {"steps": 2, "width": 2, "power": -1})
     yield Bad("beam_search_greedy", args, "steps is 0", {"steps": 0})
+    for word in ("eos", "bos"):
+        says = f"{word} is (6|-1), expected 0 <= value < 6"
+        yield Bad("beam_search", args, says, {"steps": 2, "width": 2, word: 6})
+        yield Bad("beam_search_greedy", args, says, {"steps": 2, word: -1})
     yield Bad("beam_search_greedy", (params, source + 5, mask), r"source holds \d at", {"steps": 2})
     yield Bad("beam_search", (params, source, mask.T), r"mask has shape \(3, 4\)", {"steps": 2, "width": 2})
     yield Bad("beam_search", (params, source[:0], mask[:0]), "S at least 1", {"steps": 2, "width": 2})
@@ -164,7 +183,7 @@ MUTANTS = [
            "The flat index divided by the width of the beam, not by the number of symbols."),
     Mutant("rows = (first + parent).reshape(-1)", "rows = parent.reshape(-1)",
            "Row numbers without the sequence's offset: all hypotheses come from the first sequence."),
-    Mutant("y, log_p, done = np.full_like(source[0], bos)", "y, log_p, done = np.full_like(source[0], eos)",
+    Mutant("y = np.full(source.shape[1], bos)", "y = np.full(source.shape[1], eos)",
            "Decoding begun with eos: training never showed it in first place."),
     Mutant("y = np.where(done, eos, np.argmax(log_ps, axis=-1))", "y = np.argmax(log_ps, axis=-1)",
            "Greedy decoding that does not stop at eos."),

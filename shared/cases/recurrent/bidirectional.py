@@ -102,6 +102,8 @@ def nasty(draw):
     args = (params, draw(6, 3, 3), stacked.initial(draw, params, 3))
     padded = (*args, mask)
     yield Case("bidirectional", padded, torch_bidirectional, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (params, _oracles.spoilt(mask, args[1]), args[2], mask)
+    yield Case("bidirectional", spoilt, torch_bidirectional, tolerance=RUN, name="padding that is not a number")
     yield Case(turned, args, turned_back, grad=False, tolerance=RUN, name="round")
     yield Case(zero_state, (weights(draw, 3, 5, lstm, rnn), 4), stacked.zeros, grad=False, name="of four sequences")
 
@@ -109,6 +111,7 @@ def nasty(draw):
 def bad(draw):
     params = weights(draw, 3, 5, lstm, gru)
     states, xs = stacked.initial(draw, params, 2), draw(4, 2, 3)
+    yield Bad("bidirectional_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("bidirectional", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("bidirectional", (params, draw(4, 2, 7), states), r"xs has shape \(4, 2, 7\), expected .* D = 3")
     yield Bad("bidirectional", (params, xs, states[:1]), "states is a tuple of 1, expected 2, forward and backward")

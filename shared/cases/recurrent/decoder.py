@@ -8,7 +8,7 @@ from numpy_impl.recurrent.decoder import DecoderMemory, DecoderParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import attention
-from shared.cases.recurrent._oracles import glorot
+from shared.cases.recurrent._oracles import glorot, spoilt
 from shared.cases.recurrent.gru import swapped
 from shared.differences import RUN
 
@@ -134,6 +134,10 @@ def nasty(draw):
             params = weights(draw, context, K, D, M, H, A)
             args = (params, draw.integers(K, T, N), draw(N, H), scale * draw(S, N, M), attention.unequal(S, N))
             yield Case("decoder", args, torch_decoder, tolerance=RUN, name=f"{context}, {name}")
+        mask, hs = attention.unequal(4, 3), draw(4, 3, 5)
+        params = weights(draw, context, 4, 3, 5, 5, 3)
+        args = (params, draw.integers(4, 3, 3), draw(3, 5), spoilt(mask, hs), mask)
+        yield Case("decoder", args, torch_decoder, tolerance=RUN, name=f"{context}, padding that is not a number")
     mask = np.array([[True, False], [True, False], [False, False]])
     args = (weights(draw, "attention", 4, 3, 6, 5, 3), draw.integers(4, 3, 2), draw(2, 5), draw(3, 2, 6))
     yield Case("decoder", (*args, mask), torch_decoder, tolerance=RUN, name="an example of padding alone")

@@ -11,7 +11,7 @@ SMALLEST = {"T": 0, "N": 0, "V": 1, "D": 1}
 def torch_embedding(E, ids):
     import torch.nn.functional as F
 
-    return F.embedding(ids, E)
+    return F.embedding(ids.long(), E)
 
 
 def keras_embedding(E, ids):
@@ -40,7 +40,7 @@ def nasty(draw):
         ("the first and the last symbol", np.array([5, 0, 0, 5, 0])),
         ("a single number", np.array(3)),
         ("three dimensions", draw.integers(6, 2, 4, 3)),
-        ("small integers", draw.integers(6, 7).astype(np.int32)),
+        *((f"{dtype}", draw.integers(6, 7).astype(dtype)) for dtype in ("int8", "int16", "int32")),
         ("no symbols", np.zeros((0, 2), np.int64)),
     ):
         yield Case("embedding", (E, ids), torch_embedding, name=name)

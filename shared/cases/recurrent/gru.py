@@ -130,6 +130,10 @@ def nasty(draw):
     mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
     args = (weights(draw, 3, 5), draw(6, 3, 3), draw(3, 5), mask)
     yield Case("gru", args, torch_gru, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (args[0], _oracles.spoilt(mask, args[1]), *args[2:])
+    name = "padding that is not a number"
+    yield Case("gru", spoilt, torch_gru, tolerance=RUN, name=name)
+    yield Case("gru", spoilt, torch_gru, BEFORE, tolerance=RUN, name=f"reset before, {name}")
     yield Case("gru", (*args[:3], ~mask | mask), torch_gru, tolerance=RUN, name="a mask that hides nothing")
     yield Case("gru", (*args[:3], mask & ~mask), torch_gru, tolerance=RUN, name="a mask that hides everything")
     open_gate = args[0]._replace(b=np.concatenate([np.full(5, 50.0), args[0].b[5:]]))  # r is 1: both forms are one
@@ -142,6 +146,7 @@ def nasty(draw):
 
 def bad(draw):
     params, state, xs = weights(draw, 3, 5), draw(2, 5), draw(4, 2, 3)
+    yield Bad("gru_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("gru", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("gru", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x")
     yield Bad("gru", (params, draw(2, 3), state), r"xs has shape \(2, 3\), expected \(T, N, D\)")
@@ -155,13 +160,15 @@ def bad(draw):
 
 
 MUTANTS = [
+    Mutant("x = only_valid(mask, xs)", "x = xs if mask is None else xs * mask[..., None]",
+           "The mask as a factor: padding that holds NaN stays NaN."),
     Mutant("r, z = np.split(sigmoid(a[:, : 2 * H] + u[:, : 2 * H]), 2, axis=-1)",
            "z, r = np.split(sigmoid(a[:, : 2 * H] + u[:, : 2 * H]), 2, axis=-1)",
            "The blocks z, r, n of Keras and ONNX on weights stored as r, z, n."),
     Mutant("u_n = u[:, 2 * H :] + b_n  # (2)", "u_n = u[:, 2 * H :]\n    a = a + np.pad(b_n, (2 * H, 0))",
            "The candidate's own bias outside the reset gate's reach: no longer PyTorch's GRU."),
-    Mutant("cell = gru_cell if reset_after else gru_cell_reset_before\n    all_a",
-           "cell = gru_cell_reset_before if reset_after else gru_cell\n    all_a",
+    Mutant("cell = gru_cell if reset_after else gru_cell_reset_before\n    x =",
+           "cell = gru_cell_reset_before if reset_after else gru_cell\n    x =",
            "The two places of the reset gate confused: weights of one library run in the form of another."),
     Mutant("gated @ W_h[:, 2 * H :] + b_n", "gated @ W_h[:, 2 * H :]",
            "The second bias of the candidate forgotten where the reset gate comes first."),
@@ -181,10 +188,10 @@ MUTANTS = [
            "The state is not carried over padding: the last state of a short sequence is zero."),
     Mutant("state = masked_state(mask, t, h, state)", "state = h",
            "The mask hides the outputs alone: padding goes on changing the state."),
-    Mutant("masked_outputs(mask, np.stack(states))", "np.stack(states)",
+    Mutant("only_valid(mask, np.stack(states))", "np.stack(states)",
            "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
-    Mutant("masked_outputs(mask, np.stack(states))",
-           "masked_outputs(mask if mask is None else mask[:1], np.stack(states))",
+    Mutant("only_valid(mask, np.stack(states))",
+           "only_valid(mask if mask is None else mask[:1], np.stack(states))",
            "The first step's mask for all outputs: the mask broadcast along the wrong axis."),
     Mutant("d_n, d_z = d_h * (1 - z), d_h * (state - n)  # through (6)\n    d_a_n = d_n * (1 - n * n)  # through (4)",
            "d_n, d_z = d_h * z, d_h * (state - n)\n    d_a_n = d_n * (1 - n * n)",
@@ -213,7 +220,7 @@ MUTANTS = [
            "Gradient at padded steps reaches inputs and weights."),
     Mutant("np.stack([cell.gated for cell in cells])", "states",
            "W_n's gradient with h in place of r ⊙ h: right for the other form only."),
-    Mutant("outer_sum(xs, d_a), row_sum(d_a)", "outer_sum(xs, d_a), np.sum(d_a, axis=0)[0]",
+    Mutant("outer_sum(x, d_a), row_sum(d_a)", "outer_sum(x, d_a), np.sum(d_a, axis=0)[0]",
            "The bias's gradient summed over the steps, but not over the sequences."),
     Mutant("outer_sum(states, d_u)", "outer_sum(np.roll(states, -1, axis=0), d_u)",
            "W_h's gradient paired with the state after the step in place of the one before it."),

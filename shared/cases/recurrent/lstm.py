@@ -98,6 +98,8 @@ def nasty(draw):
     mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
     args = (weights(draw, 3, 5), draw(6, 3, 3), LSTMState(draw(3, 5), draw(3, 5)), mask)
     yield Case("lstm", args, torch_lstm, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (args[0], _oracles.spoilt(mask, args[1]), *args[2:])
+    yield Case("lstm", spoilt, torch_lstm, tolerance=RUN, name="padding that is not a number")
     yield Case("lstm", (*args[:3], ~mask | mask), torch_lstm, tolerance=RUN, name="a mask that hides nothing")
     yield Case("lstm", (*args[:3], mask & ~mask), torch_lstm, tolerance=RUN, name="a mask that hides everything")
     args = (weights(draw, 3, 5), draw(7, 2, 3), LSTMState(draw(2, 5), draw(2, 5)))
@@ -107,6 +109,7 @@ def nasty(draw):
 def bad(draw):
     params, state = weights(draw, 3, 5), LSTMState(h=draw(2, 5), c=draw(2, 5))
     xs = draw(4, 2, 3)
+    yield Bad("lstm_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("lstm", (params, xs[:0], state), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad(
         "lstm", (params, draw(4, 2, 7), state), r"xs has shape \(4, 2, 7\), expected .* D = 3, as in params.W_x"
@@ -124,6 +127,8 @@ def bad(draw):
 
 
 MUTANTS = [
+    Mutant("x = only_valid(mask, xs)", "x = xs if mask is None else xs * mask[..., None]",
+           "The mask as a factor: padding that holds NaN stays NaN."),
     Mutant("i, f, g, o = np.split", "i, g, f, o = np.split",
            "Gate order: weights from another library load without an error and mean something else."),
     Mutant("i, f, g, o = np.split", "i, o, f, g = np.split",
@@ -168,12 +173,12 @@ MUTANTS = [
            "The mask holds h alone: padding goes on changing the cell state."),
     Mutant("masked_state(mask, t, h, state.h)", "masked_state(mask, t, h, 0)",
            "h is not carried over padding: the last state of a short sequence is zero."),
-    Mutant("masked_outputs(mask, np.stack(hs))", "np.stack(hs)",
+    Mutant("only_valid(mask, np.stack(hs))", "np.stack(hs)",
            "The mask is not applied to the output: padded steps repeat the last one, as in Keras by default."),
     Mutant("masked_state(mask, t, h, state.h), masked_state(mask, t, c",
            "masked_state(mask, 0, h, state.h), masked_state(mask, 0, c",
            "The first step's mask for every step: the mask read along the wrong axis."),
-    Mutant("from_outputs = masked_outputs(mask, d_hs)", "from_outputs = d_hs",
+    Mutant("from_outputs = only_valid(mask, d_hs)", "from_outputs = d_hs",
            "A padded output is the constant zero: what comes from above at it must not go back."),
     Mutant("back.c + past_c", "back.c",
            "The cell state's gradient is not carried back over padding: short sequences lose their memory."),

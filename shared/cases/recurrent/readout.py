@@ -7,7 +7,7 @@ from numpy_impl.recurrent.readout import ReadoutParams
 from shared.backends import Seed
 from shared.cases import Bad, Case, Mutant
 from shared.cases.recurrent import gru, lstm, rnn, stacked
-from shared.cases.recurrent._oracles import glorot, some_mask
+from shared.cases.recurrent._oracles import glorot, some_mask, spoilt
 from shared.differences import RUN
 
 SMALLEST = {"T": 1, "N": 1, "D": 1, "H": 1, "K": 1}
@@ -40,7 +40,7 @@ def torch_value_loss(params, xs, target):
 def torch_label_loss(params, xs, labels):
     import torch.nn.functional as F
 
-    return F.cross_entropy(torch_last(params, xs), labels)
+    return F.cross_entropy(torch_last(params, xs), labels.long())
 
 
 def torch_next_loss(params, xs, labels, mask):
@@ -52,7 +52,7 @@ def torch_next_loss(params, xs, labels, mask):
     ys, _ = torch_readout(params, xs, tuple(map(as_torch, states)), mask)
     if not mask.any():
         return 0 * ys.sum()
-    seen = torch.where(mask, labels, -100)
+    seen = torch.where(mask, labels.long(), -100)
     return F.cross_entropy(ys.flatten(0, 1), seen.flatten(), ignore_index=-100)
 
 
@@ -95,7 +95,17 @@ def nasty(draw):
     mask[:, 1], mask[2:, 2] = False, False  # nothing but padding; padding behind
     yield Case("readout_next_loss", (huge, xs, labels, mask), torch_next_loss, tolerance=RUN, name="huge logits")
     yield Case("readout_next_loss", (params, xs, labels, mask & ~mask), torch_next_loss, name="of padding alone")
+    one = np.arange(18).reshape(6, 3) == 7  # a single step counts
+    yield Case("readout_next_loss", (params, xs, labels, one), torch_next_loss, tolerance=RUN, name="one step counts")
+    for dtype in ("int8", "int16", "int32"):
+        args = (params, xs, labels.astype(dtype), mask)
+        yield Case("readout_next_loss", args, torch_next_loss, tolerance=RUN, name=f"labels of {dtype}")
+        args = (params, xs, labels[0].astype(dtype))
+        yield Case("readout_label_loss", args, torch_label_loss, tolerance=RUN, name=f"labels of {dtype}")
     yield Case("readout_last", (params, xs, mask), torch_last, tolerance=RUN, name="a sequence of padding alone")
+    unread, name = spoilt(mask, xs), "padding that is not a number"
+    yield Case("readout_last", (params, unread, mask), torch_last, tolerance=RUN, name=name)
+    yield Case("readout_next_loss", (params, unread, labels, mask), torch_next_loss, tolerance=RUN, name=name)
     yield Case("readout_last", (params, xs[:, :0]), torch_last, tolerance=RUN, name="no sequences")
     args = (params, xs, stacked.initial(draw, params.layers, 3))
     yield Case("readout", args, torch_readout, tolerance=RUN, name="no mask")

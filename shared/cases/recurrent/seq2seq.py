@@ -41,8 +41,8 @@ def torch_encode(params, source, mask):
 def torch_seq2seq(params, source, source_mask, target, *, bos=0):
     import torch
 
-    hs, s = torch_encode(params, source, source_mask)
-    inputs = torch.roll(target, 1, 0)
+    hs, s = torch_encode(params, source.long(), source_mask)
+    inputs = torch.roll(target.long(), 1, 0)
     inputs[0] = bos
     return decoder.torch_decoder(params.decoder, inputs, s, hs, source_mask)
 
@@ -51,7 +51,7 @@ def torch_loss(params, source, source_mask, target, target_mask, *, bos=0):
     import torch.nn.functional as F
 
     logits = torch_seq2seq(params, source, source_mask, target, bos=bos)
-    labels = target.masked_fill(~target_mask, -100)
+    labels = target.long().masked_fill(~target_mask, -100)
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum")
     return total / max(int(target_mask.sum()), 1)
 
@@ -135,8 +135,17 @@ def nasty(draw):
         ("a gap in the target", (source, mask, target, valid ^ np.array([[False], [True], [False]]))),
     ):
         yield Case("seq2seq_loss", (params, *given), torch_loss, tolerance=RUN, name=name)
+    for dtype in ("int8", "int16", "int32"):
+        args = (params, source.astype(dtype), mask, target.astype(dtype), valid)
+        yield Case("seq2seq_loss", args, torch_loss, tolerance=RUN, name=f"symbols of {dtype}")
     loud = params._replace(E=1e4 * params.E)
     yield Case("seq2seq_loss", (loud, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge embeddings")
+    unread = np.where(mask, source % 4, 4)  # the last symbol is padding's alone
+    E = np.concatenate([params.E[:4], [[np.nan, np.inf, -np.inf]]])
+    for context in decoder.CONTEXTS:
+        kind = weights(draw, context, 5, 6, 3, 4, 2)._replace(E=E)
+        args, name = (kind, unread, mask, target, valid), f"{context}, padding that is not a number"
+        yield Case("seq2seq_loss", args, torch_loss, tolerance=RUN, name=name)
     sure = params._replace(decoder=params.decoder._replace(W_o=1e4 * params.decoder.W_o))
     yield Case("seq2seq_loss", (sure, source, mask, target, valid), torch_loss, tolerance=RUN, name="huge logits")
     args = (params, source, mask, target)
@@ -161,17 +170,19 @@ def bad(draw):
     yield Bad("seq2seq", (other, source, mask, target), r"bidirectional: xs has shape \(4, 3, 4\), .* with D = 3")
     yield Bad("seq2seq_init", (Seed(0), 5, 6, 3, 7), "n_hidden is 7, expected an even number")
     yield Bad("seq2seq_init", (Seed(0), 5, 6, 3, 8), "context is 'luong'", {"context": "luong"})
+    yield Bad("seq2seq", (params, source, mask, target), "bos is 6, expected 0 <= value < 6", {"bos": 6})
+    yield Bad("seq2seq_loss", (params, source, mask, target, valid), "bos is -1, expected 0", {"bos": -1})
 
 
 MUTANTS = [
-    Mutant("inputs = np.concatenate([np.full_like(target[:1], bos), target[:-1]])", "inputs = target",
+    Mutant("inputs = np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])", "inputs = target",
            "Teacher forcing without the shift: the decoder is shown the symbol that it is to guess, and copies it."),
-    Mutant("np.concatenate([np.full_like(target[:1], bos), target[:-1]])",
+    Mutant("np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])",
            "np.concatenate([np.full_like(target[:2], bos), target[:-1], target[:1]])[: len(target)]",
            "Shifted by two: the symbol before is never seen."),
-    Mutant("np.concatenate([np.full_like(target[:1], bos), target[:-1]])", "np.roll(target, 1, axis=0)",
+    Mutant("np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])", "np.roll(target, 1, axis=0)",
            "Rolled in place of shifted: the first input is the last symbol, which tells how the sequence ends."),
-    Mutant("np.full_like(target[:1], bos)", "np.full_like(target[:1], 0)",
+    Mutant("np.full_like(target[:1], bos, np.int64)", "np.full_like(target[:1], 0)",
            "A begin symbol of one's own instead of the caller's."),
     Mutant("masked_cross_entropy(logits, target, target_mask)",
            "masked_cross_entropy(logits, target, target_mask | True)",

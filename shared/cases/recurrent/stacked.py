@@ -114,6 +114,8 @@ def nasty(draw):
     mask[:, 1], mask[:2, 2] = False, False  # nothing but padding; padding in front
     args = (params, draw(6, 3, 3), initial(draw, params, 3))
     yield Case("stacked", (*args, mask), torch_cells, tolerance=RUN, name="a sequence of padding alone")
+    spoilt = (params, _oracles.spoilt(mask, args[1]), args[2], mask)
+    yield Case("stacked", spoilt, torch_cells, tolerance=RUN, name="padding that is not a number")
     drops = (draw.uniform(6, 3, 5) < 0.5,)
     for p in (0.0, 1.0):
         kept = (np.full((6, 3, 5), p == 0),)
@@ -121,6 +123,7 @@ def nasty(draw):
     yield Case("stacked", (*args, None, drops), torch_cells, tolerance=RUN, name="dropout without a mask")
     one = (params[:1], args[1], args[2][:1])
     yield Case("stacked", one, torch_cells, tolerance=RUN, name="one layer")
+    yield Case("stacked", (*one, None, ()), torch_cells, tolerance=RUN, name="one layer, no masks between")
     same = weights(draw, 3, (lstm, 5), (lstm, 5))
     args = (same, draw(7, 2, 3), initial(draw, same, 2))
     yield Case(split, args, whole, grad=False, tolerance=RUN, name="in two parts")
@@ -131,6 +134,7 @@ def nasty(draw):
 def bad(draw):
     params = weights(draw, 3, (rnn, 5), (lstm, 4))
     states, xs = initial(draw, params, 2), draw(4, 2, 3)
+    yield Bad("stacked_zero_state", (params, -1), r"n is -1, expected in \[0, inf\)")
     yield Bad("stacked", (params, xs[:0], states), r"xs has shape \(0, 2, 3\), expected .* T at least 1")
     yield Bad("stacked", ((), xs, ()), "params is tuple of length 0, expected a tuple of at least one")
     yield Bad("stacked", (params, xs, states[:1]), "states is a tuple of 1, expected 2, one for each layer")

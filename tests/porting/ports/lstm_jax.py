@@ -4,12 +4,13 @@ Idea: A cell state c runs beside the output h; gates decide what is erased from 
     From step to step c is only multiplied by the forget gate and added to, so where this gate is open, a gradient
     passes hundreds of steps and neither vanishes nor explodes.
 
+    x_t = m_t ⊙ xs_t                            (1)   m_t is 1 where the step counts, 0 where the mask is False
     z = x_t W_x + state.h W_h + b               (1)   blocks i | f | g | o, each (N, H); state is state_{t-1}
     i, f, o = σ(z_i), σ(z_f), σ(z_o)            (2)   input, forget and output gate
     g = tanh(z_g)                               (3)   candidate
     c = f ⊙ state.c + i ⊙ g                     (4)   cell state
     h = o ⊙ tanh(c)                             (5)
-    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)   m_t is 1 where a step counts, 0 where the mask is False
+    state_t = m_t ⊙ (h, c) + (1 - m_t) ⊙ state_{t-1}    (6)
     hs_t = m_t ⊙ state_t.h                      (6)
 
 Gradients:
@@ -29,9 +30,10 @@ Shapes: xs (T, N, D), time first; state.h and state.c (N, H); W_x (D, 4H), W_h (
 
 Units: h lies between -1 and 1; c is not bounded.
 
-Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step changes nothing,
-    gives the output 0, and passes no gradient to xs or the weights. lstm_init draws Glorot-uniform weights and sets
-    the forget gate's bias to 1, so that at first nothing is forgotten; the other biases are 0.
+Variant: a forget gate, no peepholes, gate blocks in the order i, f, g, o, one bias. A masked step is not read,
+    whatever it holds, NaN and ∞ as well: it changes nothing, gives the output 0, and passes no gradient to xs or the
+    weights. lstm_init draws Glorot-uniform weights and sets the forget gate's bias to 1, so that at first nothing is
+    forgotten; the other biases are 0.
 
 Differs:
     torch.nn.LSTM: the same gate order; transposed weights, and two biases, which add up to b; everything is drawn
@@ -115,7 +117,8 @@ def _masked(valid, new, old):
 
 def lstm(params: LSTMParams, xs: Array, state: LSTMState, mask: Array | None = None) -> tuple[Array, LSTMState]:
     # xs (T, N, D), mask (T, N), returns (T, N, H)
-    zs = xs @ params.W_x + params.b  # (1)
+    x = xs if mask is None else jnp.where(mask[..., None], xs, 0)  # (1)
+    zs = x @ params.W_x + params.b  # (1)
 
     def step(state, inputs):
         z, valid = inputs
