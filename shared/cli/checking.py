@@ -1,5 +1,6 @@
 """`triptych check` and `triptych mistakes`: the six questions, and the classic mistakes that they catch."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,8 +50,6 @@ def check(
 
     Examples: triptych check lstm · triptych check --all --json · triptych check lstm --impl my_lstm.py --case lstm
     """
-    from shared.checking.report import report
-
     if (algo is None) != every:
         raise ValueError("give one algorithm, or --all")
     if values:
@@ -65,11 +64,16 @@ def check(
     for option, value in (("--case", case), ("--dtype", dtype), ("--timeout", timeout)):
         if value is not None and value != []:
             raise ValueError(f"{option} goes with --impl, which names the file of a port")
-    paths = catalogue.paths() if every else [catalogue.find(algo)]
-    columns = tuple(dict.fromkeys(backend or backends.installed()))
+    _columns(catalogue.paths() if every else [catalogue.find(algo)], backend or backends.installed(), as_json)
+
+
+def _columns(paths: list[str], names: Iterable[str], as_json: bool):
+    """Checks the columns themselves. Exit status 1 if anything is wrong."""
+    from shared.checking.report import report
+
+    columns, reports = tuple(dict.fromkeys(names)), []
     for name in columns:
         backends.get(name)
-    reports = []
     with console(stderr=True).status("") as status:
         for path in paths:
             status.update(f"checking {path}")

@@ -21,6 +21,7 @@ RECORD = {
 BENCHMARK = {
     **dict.fromkeys(("algorithm", "benchmark", "backend"), str),
     "ratio": NUMBER,
+    "quartiles": list,
     "ours": dict,
     "theirs": dict,
 }

@@ -171,6 +171,7 @@ def test_results_are_taken_up_and_stay(run, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "_file", lambda: tmp_path / "RESULTS.md")
     (tmp_path / "RESULTS.md").write_text(f"before\n{results.BEGIN}\n{results.END}\nafter\n")
     record = {"path": "intro/mlp", "backend": "tf", "budget": "quick", "seed": 3, "dtype": "float32"}
+    record |= {"first_loss": 2.3, "last_loss": 0.06}
     record |= {"seconds": 150.0, "steps": catalogue.companion("recipes", "intro/mlp").BUDGETS["quick"].steps}
     folder = tmp_path / "train/intro/mlp/tf"
     folder.mkdir(parents=True)
