@@ -141,7 +141,7 @@ def seq2seq(
     bos: Annotated[int, Below("K")] = 0,
 ) -> Float[Array, "T N K"]:
     (hs, s_0), encode_cache = seq2seq_encode(params, source, source_mask)
-    inputs = np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])
+    inputs = np.concatenate([np.full_like(target[:1], bos, int), target[:-1]])
     logits, decoder_cache = decoder(params.decoder, inputs, s_0, hs, source_mask)  # (4)
     return logits, Seq2SeqCache(encode_cache, decoder_cache)
 

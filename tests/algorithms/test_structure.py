@@ -22,7 +22,7 @@ IMPORTS = {
     "tf": {"tensorflow", "tf_impl", "numpy.random"},
 }
 ANYWHERE = {"collections", "functools", "itertools", "jaxtyping", "math", "optree", "typing"}
-HELPERS = {"shared.support.shapes", "shared.support.blocks", "shared.support.erfc"}
+HELPERS = {"shared.support.shapes", "shared.support.sizes", "shared.support.blocks", "shared.support.erfc"}
 
 
 def tree(column, path):

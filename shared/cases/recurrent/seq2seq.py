@@ -175,14 +175,14 @@ def bad(draw):
 
 
 MUTANTS = [
-    Mutant("inputs = np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])", "inputs = target",
+    Mutant("inputs = np.concatenate([np.full_like(target[:1], bos, int), target[:-1]])", "inputs = target",
            "Teacher forcing without the shift: the decoder is shown the symbol that it is to guess, and copies it."),
-    Mutant("np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])",
+    Mutant("np.concatenate([np.full_like(target[:1], bos, int), target[:-1]])",
            "np.concatenate([np.full_like(target[:2], bos), target[:-1], target[:1]])[: len(target)]",
            "Shifted by two: the symbol before is never seen."),
-    Mutant("np.concatenate([np.full_like(target[:1], bos, np.int64), target[:-1]])", "np.roll(target, 1, axis=0)",
+    Mutant("np.concatenate([np.full_like(target[:1], bos, int), target[:-1]])", "np.roll(target, 1, axis=0)",
            "Rolled in place of shifted: the first input is the last symbol, which tells how the sequence ends."),
-    Mutant("np.full_like(target[:1], bos, np.int64)", "np.full_like(target[:1], 0)",
+    Mutant("np.full_like(target[:1], bos, int)", "np.full_like(target[:1], 0)",
            "A begin symbol of one's own instead of the caller's."),
     Mutant("masked_cross_entropy(logits, target, target_mask)",
            "masked_cross_entropy(logits, target, target_mask | True)",
