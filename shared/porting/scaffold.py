@@ -227,6 +227,8 @@ def _annotation(node: ast.expr) -> tuple[str, str]:
     rules = {"Positive": "> 0", "NonNegative": ">= 0", "Rate": "in [0, 1]", "Decay": "in [0, 1)"}
     if text in rules:
         return "float", rules[text]
+    if text == "Count":
+        return "int", ">= 0"
     return text, ""
 
 
