@@ -66,8 +66,8 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.normalization.layer_norm import LayerNormCache, LayerNormParams, layer_norm, layer_norm_backward
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum
-from numpy_impl.recurrent.lstm import LSTMState, lstm_init
-from shared.support.shapes import Dtype, Positive, checked
+from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm_init, lstm_zero_state
+from shared.support.shapes import Count, Dtype, Positive, checked
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -113,6 +113,11 @@ def layer_norm_lstm_init(
         gamma_c=np.ones(n_hidden, dtype),
         beta_c=np.zeros(n_hidden, dtype),
     )
+
+
+@checked
+def layer_norm_lstm_zero_state(params: LayerNormLSTMParams, n: Count) -> LSTMState:
+    return lstm_zero_state(LSTMParams(params.W_x, params.W_h, params.b), n)
 
 
 def _cell(params, a, state, eps):

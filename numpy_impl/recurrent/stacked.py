@@ -40,7 +40,12 @@ from typing import Annotated, Any, NamedTuple
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
-from numpy_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm, layer_norm_lstm_backward
+from numpy_impl.normalization.layer_norm_lstm import (
+    LayerNormLSTMParams,
+    layer_norm_lstm,
+    layer_norm_lstm_backward,
+    layer_norm_lstm_zero_state,
+)
 from numpy_impl.recurrent.gru import GRUParams, gru, gru_backward, gru_zero_state
 from numpy_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_backward, lstm_zero_state
 from numpy_impl.recurrent.rnn import RNNParams, rnn, rnn_backward, rnn_zero_state
@@ -67,7 +72,7 @@ def _cell(params):
     if isinstance(params, LSTMParams):
         return lstm, lstm_backward, lstm_zero_state
     if isinstance(params, LayerNormLSTMParams):
-        return layer_norm_lstm, layer_norm_lstm_backward, lstm_zero_state
+        return layer_norm_lstm, layer_norm_lstm_backward, layer_norm_lstm_zero_state
     if isinstance(params, GRUParams):
         return gru, gru_backward, gru_zero_state
     return rnn, rnn_backward, rnn_zero_state

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 
 from shared import catalogue, files
 from shared.cases import Case

@@ -229,6 +229,8 @@ def _annotation(node: ast.expr) -> tuple[str, str]:
         return "float", rules[text]
     if text == "Dtype":
         return "str", "float64, float32 or float16"
+    if text == "Count":
+        return "int", ">= 0"
     return text, ""
 
 

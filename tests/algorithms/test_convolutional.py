@@ -196,6 +196,7 @@ def test_nothing_that_was_passed_is_changed(column):
                 assert difference(flatten(to_numpy(column, args), "args"), before).error == 0
 
 
+@pytest.mark.full  # every day a recipe of a CNN is compiled
 @pytest.mark.parametrize("compiler", [c for c in COLUMNS if c != "numpy"])
 def test_a_compiler_computes_the_same(compiler):
     path, adapter = "convolutional/cnn", backends.get(compiler)

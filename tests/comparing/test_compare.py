@@ -128,7 +128,7 @@ def test_only_text_is_read():
     subprocess.run([sys.executable, "-c", script], cwd=catalogue.ROOT, check=True)
 
 
-@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("width", [40, 200, *(pytest.param(w, marks=pytest.mark.full) for w in (80, 120))])
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_is_wider_than_the_terminal(run, path, width):
     status, out, _ = run("compare", path, "--code-only", width=width)

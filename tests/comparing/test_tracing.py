@@ -194,8 +194,8 @@ def test_fixture_has_the_trace_that_every_column_computes(path):
 @pytest.mark.parametrize(
     ("path", "number", "where"),
     [
-        ("recurrent/lstm", 0, "equation (2) (3), `f`, step 1"),
-        ("recurrent/lstm", 4, "equation (4), `c`, step 1"),
+        ("recurrent/lstm", 1, "equation (2) (3), `f`, step 1"),
+        ("recurrent/lstm", 5, "equation (4), `c`, step 1"),
         ("recurrent/lstm", 13, "through (5), `d_c`, step 1"),
         ("optimizers/adam", 0, "equation (3), `m_hat`, step 1, leaf W"),
         ("optimizers/adam", 5, "equation (3), `correction1`, step 2"),

@@ -39,7 +39,7 @@ PLANTED = [
       ("0.5 * d_sigma * cache.sigma", "d_sigma * cache.sigma")],
      "through (3), `d_sigma`", "d_sigma = ", True),
     ("generative/rbm", "rbm_free_energy",
-     [("d_z_h = -d_free_energy[:, None]", "d_z_h = d_free_energy[:, None]"),
+     [("d_z_h, d_b_v = -d_free_energy[:, None] * sigmoid", "d_z_h, d_b_v = d_free_energy[:, None] * sigmoid"),
       ("d_W, d_b_h = v.T @ d_z_h, np.sum(", "d_W, d_b_h = -v.T @ d_z_h, -np.sum("),
       ("d_v = d_z_h @ params.W.T - d_free", "d_v = -d_z_h @ params.W.T - d_free")],
      "through (3), `d_z_h`", "d_z_h = ", True),

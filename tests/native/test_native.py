@@ -346,7 +346,7 @@ def test_what_is_wrong_is_one_line(run, tmp_path):
     before = sorted(tmp_path.iterdir())
     for args, says in (
         (("export", "softmax_regression", cut, "--to", "torch", "--out", out), "not a whole safetensors file"),
-        (("export", "softmax_regression", tmp_path / "no", "--to", "torch", "--out", out), "not a whole safetensors"),
+        (("export", "softmax_regression", tmp_path / "no", "--to", "torch", "--out", out), "does not exist"),
         (("export", "softmax_regression", other, "--to", "torch", "--out", out), r"b has shape \(7,\)"),
         (("export", "lstm", good, "--to", "torch", "--out", out), "W_x is missing"),
         (("export", "mlp", good, "--to", "torch", "--out", out), "W has no place"),

@@ -105,7 +105,7 @@ def right(report):
 
 
 @needs_jax
-@pytest.mark.parametrize("name", JAX_PORTS)
+@pytest.mark.parametrize("name", ["lstm", "adam"])
 def test_jax_port_is_right(name):
     report = right(check(catalogue.find(name), JAX_PORTS[name], *QUICK[name], timeout=300))
     assert report["library"] == "jax"
@@ -141,7 +141,9 @@ def test_jax_port_is_written_from_the_scaffold(name):
     assert functions(port) >= functions(begun)
 
 
-@pytest.mark.parametrize("column", backends.installed())
+@pytest.mark.parametrize(
+    "column", [pytest.param(c, marks=[pytest.mark.full] * (c == "tf")) for c in backends.installed()]
+)
 def test_a_column_passes_as_a_port(column):
     """NumPy with its own backward, PyTorch and TensorFlow with their autodiff."""
     report = right(check("recurrent/lstm", catalogue.source(column, "recurrent/lstm"), "lstm"))
@@ -249,7 +251,10 @@ PLANTED = [
 
 
 @needs_jax
-@pytest.mark.parametrize(("name", "old", "new", "equations", "variable", "why"), PLANTED)
+@pytest.mark.parametrize(
+    ("name", "old", "new", "equations", "variable", "why"),
+    [pytest.param(*x, marks=[pytest.mark.full] * (k % 2)) for k, x in enumerate(PLANTED)],
+)
 def test_planted_mistake_is_named(tmp_path, name, old, new, equations, variable, why):
     path = catalogue.find(name)
     file = edited(tmp_path, JAX_PORTS[name], (old, new))
@@ -265,7 +270,7 @@ def test_planted_mistake_is_named(tmp_path, name, old, new, equations, variable,
 @needs_jax
 def test_wrong_gradient_of_right_values_is_found(tmp_path):
     edits = ("import jax.numpy as jnp", "import jax\nimport jax.numpy as jnp"), (
-        "zs = xs @", "xs = jax.lax.stop_gradient(xs)\n    zs = xs @")  # fmt: skip
+        "zs = x @", "x = jax.lax.stop_gradient(x)\n    zs = x @")  # fmt: skip
     finding = check("recurrent/lstm", edited(tmp_path, JAX_PORTS["lstm"], *edits), "lstm")["finding"]
     assert finding["kind"] == "gradients"
     assert finding["name"] == "grads[1]"
@@ -402,8 +407,8 @@ def test_golden_vectors_as_a_reader_in_another_language_sees_them(path):
     about = json.loads(header.pop("__metadata__")["cases"])
     for name, tensor in header.items():
         begin, end = tensor["data_offsets"]
-        assert tensor["dtype"] in ("F64", "F32", "I64", "I32", "BOOL"), name
-        bytes_each = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "BOOL": 1}[tensor["dtype"]]
+        assert tensor["dtype"] in ("F64", "F32", "I64", "I32", "I16", "I8", "BOOL"), name
+        bytes_each = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "BOOL": 1}[tensor["dtype"]]
         assert end - begin == np.prod(tensor["shape"], dtype=int) * bytes_each
     for case, facts in about.items():
         leaves = [name.removeprefix(f"{case}/") for name in header if name.startswith(f"{case}/")]

@@ -78,7 +78,10 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("language", "name", "edits", "place"), MISTAKES)
+@pytest.mark.parametrize(
+    ("language", "name", "edits", "place"),
+    [pytest.param(*x, marks=[pytest.mark.full] * (x[0] == "rust")) for x in MISTAKES],  # its compiler takes its time
+)
 def test_a_mistake_is_named(language, name, edits, place, tmp_path):
     if not shutil.which(TOOLS[language]):
         pytest.skip(f"needs {TOOLS[language]}")

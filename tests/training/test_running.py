@@ -181,7 +181,7 @@ def in_a_process(backend, threads):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [pytest.param(b, marks=[pytest.mark.full] * (b == "tf")) for b in BACKENDS])
 def test_one_thread_unless_told_otherwise(backend):
     assert in_a_process(backend, None) == [1, 1, 1]
 

@@ -63,11 +63,11 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Dtype, Positive, checked
+from shared.support.shapes import Count, Dtype, Positive, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.normalization.layer_norm import LayerNormParams, layer_norm
 from tf_impl.recurrent._steps import masked_state, only_valid
-from tf_impl.recurrent.lstm import LSTMState, lstm_init
+from tf_impl.recurrent.lstm import LSTMParams, LSTMState, lstm_init, lstm_zero_state
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -94,6 +94,11 @@ def layer_norm_lstm_init(
         gamma_c=tf.ones([n_hidden], dtype),
         beta_c=tf.zeros([n_hidden], dtype),
     )
+
+
+@checked
+def layer_norm_lstm_zero_state(params: LayerNormLSTMParams, n: Count) -> LSTMState:
+    return lstm_zero_state(LSTMParams(params.W_x, params.W_h, params.b), n)
 
 
 def _cell(params, a, state, eps):

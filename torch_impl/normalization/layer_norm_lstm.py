@@ -63,11 +63,11 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import Dtype, Positive, checked
+from shared.support.shapes import Count, Dtype, Positive, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.normalization.layer_norm import LayerNormParams, layer_norm
 from torch_impl.recurrent._steps import masked_state, only_valid
-from torch_impl.recurrent.lstm import LSTMState, lstm_init
+from torch_impl.recurrent.lstm import LSTMParams, LSTMState, lstm_init, lstm_zero_state
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -95,6 +95,11 @@ def layer_norm_lstm_init(
         gamma_c=torch.ones(n_hidden, **kind),
         beta_c=torch.zeros(n_hidden, **kind),
     )
+
+
+@checked
+def layer_norm_lstm_zero_state(params: LayerNormLSTMParams, n: Count) -> LSTMState:
+    return lstm_zero_state(LSTMParams(params.W_x, params.W_h, params.b), n)
 
 
 def _cell(params, a, state, eps):

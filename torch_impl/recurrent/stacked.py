@@ -41,7 +41,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 
 from shared.support.shapes import Chain, Count, Rate, checked
-from torch_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm
+from torch_impl.normalization.layer_norm_lstm import LayerNormLSTMParams, layer_norm_lstm, layer_norm_lstm_zero_state
 from torch_impl.recurrent.gru import GRUParams, gru, gru_zero_state
 from torch_impl.recurrent.lstm import LSTMParams, LSTMState, lstm, lstm_zero_state
 from torch_impl.recurrent.rnn import RNNParams, rnn, rnn_zero_state
@@ -61,7 +61,7 @@ def _cell(params):
     if isinstance(params, LSTMParams):
         return lstm, lstm_zero_state
     if isinstance(params, LayerNormLSTMParams):
-        return layer_norm_lstm, lstm_zero_state
+        return layer_norm_lstm, layer_norm_lstm_zero_state
     if isinstance(params, GRUParams):
         return gru, gru_zero_state
     return rnn, rnn_zero_state

@@ -73,6 +73,13 @@ def nasty(draw):
     yield Case("layer_norm_lstm", args, torch_lstm, tolerance=RUN, name="eps as it is")
     args = (args[0], _oracles.spoilt(mask, args[1]), *args[2:])
     yield Case("layer_norm_lstm", args, torch_lstm, EPS, tolerance=RUN, name="padding that is not a number")
+    zeros = lambda params, n: LSTMState(np.zeros((n, 5)), np.zeros((n, 5)))
+    yield Case(zero_state, (weights(draw, 3, 5), 4), zeros, grad=False, name="of four sequences")
+
+
+def zero_state(module, params, n):
+    """The state before the first step, of n sequences."""
+    return module.layer_norm_lstm_zero_state(params, n)
 
 
 def bad(draw):

@@ -7,6 +7,8 @@ const TYPES = {
   F32: [4, (view, at) => view.getFloat32(at, true)],
   I64: [8, (view, at) => Number(view.getBigInt64(at, true))],
   I32: [4, (view, at) => view.getInt32(at, true)],
+  I16: [2, (view, at) => view.getInt16(at, true)],
+  I8: [1, (view, at) => view.getInt8(at)],
   BOOL: [1, (view, at) => view.getUint8(at)],
 };
 
