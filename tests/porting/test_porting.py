@@ -273,7 +273,7 @@ def test_wrong_gradient_of_right_values_is_found(tmp_path):
         "zs = x @", "x = jax.lax.stop_gradient(x)\n    zs = x @")  # fmt: skip
     finding = check("recurrent/lstm", edited(tmp_path, JAX_PORTS["lstm"], *edits), "lstm")["finding"]
     assert finding["kind"] == "gradients"
-    assert finding["name"] == "grads[1]"
+    assert finding["name"] == "x"
     assert "their derivative is not" in finding["hint"]
 
 

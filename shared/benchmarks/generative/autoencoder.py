@@ -1,5 +1,7 @@
 """Deep autoencoder: a training step with Adam against a stack of layers, by either loss."""
 
+import numpy as np
+
 from numpy_impl.generative.autoencoder import AutoencoderParams
 from shared.benchmarks.generative._nets import keras_stack, layers, torch_stack, training
 

@@ -1,5 +1,7 @@
 """VAE: a training step with Adam against stacks of layers and the same loss, its noise given."""
 
+import numpy as np
+
 from numpy_impl.generative.vae import VAEParams
 from shared.benchmarks.generative._nets import keras_stack, layers, torch_stack, training
 

@@ -55,6 +55,7 @@ static void lstm(void) {
     EACH(k, 4) gates[k] = room(T * size * 8);
     if (size) memcpy(h, h_0.data, size * 8), memcpy(c, c_0.data, size * 8);
 
+    if (masked) EACH(k, T * N * D) if (!mask.data[k / D]) xs.data[k] = 0;                                    // (1)
     EACH(t, T) {
         double *before_h = h + t * size, *before_c = c + t * size, *new_h = before_h + size, *new_c = before_c + size;
         double *i = gates[0] + t * size, *f = gates[1] + t * size, *g = gates[2] + t * size, *o = gates[3] + t * size;
@@ -115,7 +116,7 @@ int main(int argc, char **argv) {
     if (argc != 3) stop("usage", "lstm GOLDEN NUMBERS");
     static const char *cases[] = {
         "lstm", "lstm unequal lengths", "lstm all sizes one", "lstm fifty steps", "lstm two hundred steps", "lstm huge inputs",
-        "lstm no sequences", "lstm a sequence of padding alone", "lstm a mask that hides everything",
+        "lstm no sequences", "lstm a sequence of padding alone", "lstm a mask that hides everything", "lstm padding that is not a number",
     };
     golden = golden_open(argv[1]);
     EACH(k, (long)(sizeof cases / sizeof *cases)) label = cases[k], lstm();

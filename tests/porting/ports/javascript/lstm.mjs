@@ -23,7 +23,7 @@ function lstm(label) {
   const put = (leaf, shape, data) => (found[`${label}/${leaf}`] = { shape, data: data.slice() });
   const xs = get("args[1]"), [T, N, D] = xs.shape, W_h = get("args[0].W_h").data, H = get("args[0].W_h").shape[0];
   const W_x = get("args[0].W_x").data, b = get("args[0].b").data, mask = get("args[3]")?.data;
-  const x = (t) => xs.data.subarray(t * N * D, (t + 1) * N * D);
+  const x = (t) => xs.data.slice(t * N * D, (t + 1) * N * D).map((v, k) => (!mask || mask[t * N + Math.floor(k / D)] ? v : 0)); // (1)
   const counts = (t, at) => !mask || mask[t * N + Math.floor(at / H)];
   const traced = (values, t, width) => {
     for (const [leaf, data] of Object.entries(values)) put(`trace/${leaf}/step ${t + 1}`, [N, width], data);

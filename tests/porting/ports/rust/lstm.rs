@@ -49,10 +49,13 @@ struct Cache {
 
 fn lstm(golden: &Golden, label: &str, out: &mut Numbers) {
     let get = |leaf: &str| golden.read(&format!("{label}/{leaf}"));
-    let (xs, w_x, w_h, b) = (get("args[1]"), get("args[0].W_x").data, get("args[0].W_h"), get("args[0].b").data);
+    let (mut xs, w_x, w_h, b) = (get("args[1]"), get("args[0].W_x").data, get("args[0].W_h"), get("args[0].b").data);
     let (steps, n, d, h) = (xs.shape[0], xs.shape[1], xs.shape[2], w_h.shape[0]);
     let (size, z_size) = (n * h, n * 4 * h);
     let mask = golden.has(&format!("{label}/args[3]")).then(|| get("args[3]").data);
+    if let Some(mask) = &mask {
+        (0..xs.data.len()).filter(|&k| mask[k / d] == 0.0).for_each(|k| xs.data[k] = 0.0); // (1)
+    }
     let counts = |t: usize, at: usize| mask.as_ref().is_none_or(|mask| mask[t * n + at / h] != 0.0);
     let place = |k: usize, at: usize| at / h * 4 * h + k * h + at % h; // of block k of z
 
@@ -128,6 +131,7 @@ fn main() {
     for label in [
         "lstm", "lstm unequal lengths", "lstm all sizes one", "lstm fifty steps", "lstm two hundred steps", "lstm huge inputs",
         "lstm no sequences", "lstm a sequence of padding alone", "lstm a mask that hides everything",
+        "lstm padding that is not a number",
     ] {
         lstm(&golden, label, &mut out);
     }
