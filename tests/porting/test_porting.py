@@ -274,7 +274,8 @@ def test_wrong_gradient_of_right_values_is_found(tmp_path):
     finding = check("recurrent/lstm", edited(tmp_path, JAX_PORTS["lstm"], *edits), "lstm")["finding"]
     assert finding["kind"] == "gradients"
     assert finding["name"] == "x"
-    assert "their derivative is not" in finding["hint"]
+    assert "the values are right, but the gradient of `x`, equation (1)" in finding["line"]
+    assert "(detached, rounded, or at a kink)" in finding["line"]
 
 
 def test_own_backward_is_walked_as_well(tmp_path):
