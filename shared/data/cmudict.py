@@ -123,7 +123,8 @@ def _parse(path: Path, sha256: str | None) -> dict[str, list[str]]:
         sounds = [sound.rstrip("012") for sound in match["sounds"].split()]
         unknown = [sound for sound in sounds if sound not in known]
         if unknown:
-            raise ValueError(f"{path}, line {number}: phoneme {unknown[0]!r}, expected one of {' '.join(PHONEMES)}")
+            found = f"phoneme {unknown[0][:40]!r}"
+            raise ValueError(f"{path}, line {number}: {found}, expected one of {' '.join(PHONEMES)}")
         word, spoken = match["word"].lower(), " ".join(sounds)
         if max(len(word), len(sounds)) > LONGEST:
             raise ValueError(f"{path}, line {number}: {word[:40]!r} is longer than {LONGEST}, expected at most that")

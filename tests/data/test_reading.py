@@ -66,6 +66,11 @@ def test_one_long_word_would_widen_every_row(tmp_path, line):
     assert "line 2: 'a" in peak(cmudict.load_cmudict, tmp_path)[1]
 
 
+def test_a_long_phoneme_is_not_repeated_whole(tmp_path):
+    (tmp_path / "cmudict.dict").write_bytes(b"CAT " + b"K" * 10_000 + b"\n")
+    assert len(peak(cmudict.load_cmudict, tmp_path)[1]) < 500
+
+
 def test_too_many_pronunciations(tmp_path, monkeypatch):
     monkeypatch.setattr(cmudict, "MOST", 3)
     (tmp_path / "cmudict.dict").write_bytes(b"A AH0\nB B\nC S\nD D\n")
