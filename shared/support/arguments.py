@@ -75,7 +75,8 @@ class Call:
     def array(self, name: str, value, hint):
         wanted = (hint.array_type, np.generic) if hint.array_type is np.ndarray else hint.array_type
         if not isinstance(value, wanted):
-            advice = MADE_BY.get(library := hint.array_type.__module__.split(".")[0])
+            library = hint.array_type.__module__.split(".")[0]
+            advice = MADE_BY.get(library)
             expected = f"a {library}.{hint.array_type.__name__}" + (f", as {advice} makes it" if advice else "")
             self.fail(name, f"is a {type(value).__module__.split('.')[0]}.{type(value).__name__}", expected)
         if isinstance(value, np.ma.MaskedArray | np.matrix):  # other arithmetic, and np.asarray would lose the mask

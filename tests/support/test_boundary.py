@@ -7,7 +7,7 @@ from numpy_impl.activations import elu, relu
 from numpy_impl.convolutional.routing import routing_squash
 from numpy_impl.optimizers.adam import adam_init, adam_update
 from numpy_impl.regularization.dropout import dropout
-from shared import backends
+from shared import backends, catalogue
 from shared.support.shapes import NonNegative, Positive, checked
 
 x = np.float32([[1.0, -2.0], [3.0, 4.0]])
@@ -106,3 +106,9 @@ def test_a_default_is_checked_once_the_dtype_is_known():
         return a + eps
 
     assert f() == 1e-8
+
+
+def test_autograph_can_read_what_it_is_given():
+    """TensorFlow's AutoGraph knows no `:=`, and would print a warning in every training run."""
+    files = [*(catalogue.ROOT / "tf_impl").rglob("*.py"), *(catalogue.ROOT / "shared" / "support").glob("*.py")]
+    assert not [file.name for file in files if ":=" in file.read_text()]
