@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-OWN = re.compile(
-    r"\..+\.triptych-(\d+)\.tmp"
-)  # what `write` calls a file that is not whole yet; the process's number
+# What `write` calls a file that is not whole yet, with its process's number.
+OWN = re.compile(r"\..+\.triptych-(\d+)\.tmp")
 
 
 def write(path: str | Path, data: bytes) -> Path:

@@ -57,7 +57,7 @@ from numpy.random import Generator
 from numpy_impl.activations import tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import only_valid
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 
 
 class AttentionParams(NamedTuple):
@@ -79,8 +79,9 @@ class AttentionCache(NamedTuple):
     read: AttentionReadCache
 
 
+@checked
 def attention_init(
-    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: Dtype = "float32"
 ) -> AttentionParams:
     return AttentionParams(
         W_q=glorot_uniform(rng, (n_query, n_hidden), dtype=dtype),

@@ -63,7 +63,7 @@ from numpy_impl.recurrent._steps import only_valid, outer_sum, row_sum
 from numpy_impl.recurrent.attention import AttentionParams, attention_init, attention_read, attention_read_backward
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
 from numpy_impl.recurrent.gru import GRUCache, gru_cell, gru_cell_backward
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 
 
 class DecoderParams(NamedTuple):
@@ -109,7 +109,7 @@ def decoder_init(
     *,
     context: str = "init",
     n_attention: int = 0,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> DecoderParams:
     if context not in ("init", "concat", "attention"):
         raise ValueError(f"decoder_init: context is {context!r}, expected 'init', 'concat' or 'attention'")

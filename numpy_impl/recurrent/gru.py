@@ -73,7 +73,7 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 
 
 class GRUParams(NamedTuple):
@@ -108,7 +108,8 @@ class GRUStepsCache(NamedTuple):
     cells: list[GRUCache | GRUResetBeforeCache]
 
 
-def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> GRUParams:
+@checked
+def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> GRUParams:
     return GRUParams(
         W_x=glorot_uniform(rng, (n_inputs, 3 * n_hidden), dtype=dtype),
         W_h=glorot_uniform(rng, (n_hidden, 3 * n_hidden), dtype=dtype),

@@ -62,7 +62,7 @@ from numpy.random import Generator
 from numpy_impl.activations import sigmoid, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 
 
 class LSTMParams(NamedTuple):
@@ -92,7 +92,8 @@ class LSTMStepsCache(NamedTuple):
     cells: list[LSTMCache]
 
 
-def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
+@checked
+def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> LSTMParams:
     zeros, ones = np.zeros(n_hidden, dtype), np.ones(n_hidden, dtype)
     return LSTMParams(
         W_x=glorot_uniform(rng, (n_inputs, 4 * n_hidden), dtype=dtype),

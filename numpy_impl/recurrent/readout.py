@@ -59,7 +59,7 @@ from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import outer_sum, row_sum
 from numpy_impl.recurrent.lstm import LSTMState
 from numpy_impl.recurrent.stacked import Cell, StackedCache, State, stacked, stacked_backward, stacked_zero_state
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 
 
 class ReadoutParams(NamedTuple):
@@ -75,8 +75,9 @@ class ReadoutCache(NamedTuple):
     layers: StackedCache
 
 
+@checked
 def readout_init(
-    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: str = "float32"
+    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: Dtype = "float32"
 ) -> ReadoutParams:
     W_o = glorot_uniform(rng, (layers[-1].W_h.shape[0], n_outputs), dtype=dtype)
     return ReadoutParams(layers, W_o, np.zeros(n_outputs, dtype))

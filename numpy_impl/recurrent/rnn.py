@@ -55,7 +55,7 @@ from numpy.random import Generator
 from numpy_impl.activations import relu, tanh
 from numpy_impl.initializers import glorot_uniform
 from numpy_impl.recurrent._steps import masked_state, masked_state_backward, only_valid, outer_sum, row_sum
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 
 
 class RNNParams(NamedTuple):
@@ -73,7 +73,8 @@ class RNNCache(NamedTuple):
     activation: str
 
 
-def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> RNNParams:
+@checked
+def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> RNNParams:
     return RNNParams(
         W_x=glorot_uniform(rng, (n_inputs, n_hidden), dtype=dtype),
         W_h=glorot_uniform(rng, (n_hidden, n_hidden), dtype=dtype),

@@ -61,7 +61,7 @@ from numpy_impl.recurrent.decoder import DecoderCache, DecoderParams, decoder, d
 from numpy_impl.recurrent.embedding import embedding, embedding_backward, embedding_init
 from numpy_impl.recurrent.gru import GRUParams, gru_init
 from shared.support.blocks import map_leaves
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 
 
 class Seq2SeqParams(NamedTuple):
@@ -86,6 +86,7 @@ class Seq2SeqLossCache(NamedTuple):
     loss: losses.MaskedCrossEntropyCache
 
 
+@checked
 def seq2seq_init(
     rng: Generator,
     n_source: int,
@@ -95,7 +96,7 @@ def seq2seq_init(
     *,
     context: str = "attention",
     n_attention: int = 0,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> Seq2SeqParams:
     if n_hidden % 2:
         raise ValueError(

@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 from shared import catalogue, files
 from shared.cases import Case
@@ -28,17 +27,19 @@ def file(path: str) -> Path:
 
 def load(path: str) -> dict[str, np.ndarray]:
     """Every tensor of a fixture by name; ValueError if there is none, or a damaged one."""
-    if not file(path).exists():
-        raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
-    return files.tensors(file(path), "fixture")[0]
+    return content(path)[0]
 
 
 def about(path: str) -> dict[str, dict]:
     """What the metadata of a fixture say of every case, by label."""
+    return json.loads(content(path)[1]["cases"])
+
+
+def content(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Tensors and metadata of a fixture; ValueError if there is none, or a damaged one."""
     if not file(path).exists():
         raise ValueError(f"{path} has no fixture: run `make fixtures` where PyTorch is installed")
-    with safe_open(file(path), framework="numpy") as stored:
-        return json.loads(stored.metadata()["cases"])
+    return files.tensors(file(path), "fixture")
 
 
 def order(path: str, label: str) -> list[str]:

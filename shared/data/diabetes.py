@@ -36,11 +36,8 @@ def load_diabetes(directory: str | Path | None = None) -> Diabetes:
 
 
 def _parse(path: Path, sha256: str | None) -> Diabetes:
-    names, values, count = (
-        None,
-        array("d"),
-        0,
-    )  # numbers as soon as they are read: rows of strings take fifty times as much
+    names, count = None, 0
+    values = array("d")  # numbers as soon as they are read: rows of strings take fifty times as much
     rows = csv.reader(reading.lines(path, sha256))
     try:
         for row in filter(None, rows):

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from shared import cases, files
-from shared.cases import Case, in_dtype
+from shared.cases import Case, in_dtype, tolerance
 from shared.checking import golden
 from shared.checking.answers import Answer
 from shared.comparing import walks
-from shared.differences import FLOAT32, Difference, Mismatch, difference
+from shared.differences import Difference, Mismatch, difference
 from shared.porting.explaining import Finding, in_words, planted_mistakes, same_mistake, sizes_of, static_numbers
 from shared.porting.hints import Setting, hint
 
@@ -56,8 +56,8 @@ def check(path: str, file: Path, labels: Iterable[str] = ()) -> dict[str, Any]:
 
 def _case(path: str, case: Case, given: dict, right: dict) -> dict[str, float | None]:
     """The errors of one case; Finding at the first value that is beyond the tolerance."""
-    single = all(x.dtype != np.float64 for x in given.values() if x.dtype.kind == "f") and case.dtype == "float64"
-    allowed = FLOAT32 if single or case.dtype == "float32" else case.tolerance
+    floats = {str(x.dtype) for x in given.values() if x.dtype.kind == "f"}
+    allowed = tolerance(in_dtype(case, "float32") if floats == {"float32"} else case)
     group = lambda tensors, start: {n: x for n, x in tensors.items() if n.startswith(start)}
     errors: dict[str, float | None] = {"outputs": None, "gradients": None}
     got = Answer(group(given, "outputs"), group(given, "grads"))
@@ -68,16 +68,17 @@ def _case(path: str, case: Case, given: dict, right: dict) -> dict[str, float | 
         try:
             found = difference(have, want)
         except Mismatch as mismatch:
-            raise _explained(path, case, given, right, got, Finding("structure", str(mismatch), case.label)) from None
+            finding = Finding("structure", str(mismatch), case.label)
+            raise _explained(path, case, given, right, got, finding, 10 * allowed) from None
         errors[kind] = found.error
         if not found.error <= allowed:
-            raise _explained(path, case, given, right, got, in_words(kind, case, found), found, 10 * allowed)
+            raise _explained(path, case, given, right, got, in_words(kind, case, found), 10 * allowed, found)
     return errors
 
 
 def _explained(
-    path: str, case: Case, given: dict, right: dict, got: Answer, finding: Finding,
-    found: Difference | None = None, allowed: float = 1e-9,
+    path: str, case: Case, given: dict, right: dict, got: Answer, finding: Finding, allowed: float,
+    found: Difference | None = None,
 ) -> Finding:  # fmt: skip
     """The finding with the first traced value that differs, and with a hint."""
     back = finding.kind == "gradients"
@@ -100,8 +101,7 @@ def _explained(
     told = f"; the traced values in the file agree ({len(known)})" if known else ""
     told += f"; no traced value was given of equation {' '.join(missing)}" if missing else ""
     if found is not None and not why:
-        have, want = ({**a} for a in (given, right))
-        why = hint(have[found.leaf], want[found.leaf], Setting(sizes_of(case), static_numbers(case)))
+        why = hint(given[found.leaf], right[found.leaf], Setting(sizes_of(case), static_numbers(case)))
     return replace(finding, text=f"{finding.text}{told}", hint=why)
 
 

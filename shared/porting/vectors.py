@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 
 from shared import files
 from shared.checking import golden
@@ -52,11 +51,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _text(path: str) -> str:
     """The whole fixture as JSON; a tensor is its dtype, its shape, and its numbers in row-major order."""
-    with safe_open(golden.file(path), framework="numpy") as stored:
-        metadata = stored.metadata()
-        tensors = {name: _plain(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
+    tensors, metadata = golden.content(path)
     head = {key: json.loads(value) if value[:1] in "{[" else value for key, value in metadata.items()}
-    return json.dumps({**head, "rules": RULES, "tensors": tensors}, ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        {**head, "rules": RULES, "tensors": {name: _plain(x) for name, x in tensors.items()}},
+        ensure_ascii=False,
+        allow_nan=False,
+    )
 
 
 def _plain(array: np.ndarray) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def read(path: str | Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"'{path}' is not a checkpoint of a training run") from None
     if version != FORMAT:
-        raise ValueError(f"'{path}' has checkpoint format {short(version)}, expected {FORMAT}")
+        raise ValueError(f"'{path}' has checkpoint format {clipped(version)}, expected {FORMAT}")
     history = {name.removeprefix("history."): x for name, x in tensors.items() if name.startswith("history.")}
     state = {name: x for name, x in tensors.items() if re.match(r"state($|[.\[])", name)}
     checkpoint = Checkpoint(about, step, seconds, history, state)
@@ -62,9 +62,9 @@ def _problem(checkpoint: Checkpoint) -> str | None:
     if type(steps) is not int:
         return "it does not say of what run"
     if type(step) is not int or not 0 <= step <= steps:
-        return f"its step is {short(repr(step))}, expected 0 to {steps}"
+        return f"its step is {clipped(repr(step))}, expected 0 to {steps}"
     if type(seconds) not in (int, float) or not 0 <= seconds < np.inf:
-        return f"its seconds are {short(repr(seconds))}, expected a number from 0"
+        return f"its seconds are {clipped(repr(seconds))}, expected a number from 0"
     if step and "loss" not in history:
         return "it has no history of the loss"
     for name, values in history.items():
@@ -89,7 +89,7 @@ def _describe(x: np.ndarray | None) -> str:
     return "absent" if x is None else f"{x.dtype} of shape {x.shape}"
 
 
-def short(value) -> str:
+def clipped(value) -> str:
     """A value from a file, for a message of one line."""
     text = " ".join(str(value).split())
     return text if len(text) <= 40 else f"{text[:40]}…"

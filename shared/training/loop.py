@@ -134,7 +134,7 @@ def _extended(plan: Plan, history: dict, reported: list[dict]) -> dict[str, np.n
     if history and history.keys() != reported[0].keys():
         names = [", ".join(sorted(x)) for x in (history, reported[0])]
         raise ValueError(
-            f"'{plan.folder / CHECKPOINT}' has a history of {checkpoints.short(names[0])}, expected {names[1]}"
+            f"'{plan.folder / CHECKPOINT}' has a history of {checkpoints.clipped(names[0])}, expected {names[1]}"
         )
     new = {name: np.array([values[name] for values in reported]) for name in reported[0]}
     return {name: np.concatenate([history[name], x]) if name in history else x for name, x in new.items()}

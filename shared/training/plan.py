@@ -13,7 +13,7 @@ import optree
 from shared import backends, catalogue
 from shared.recipes import Run
 from shared.training import checkpoints
-from shared.training.checkpoints import Checkpoint, short
+from shared.training.checkpoints import Checkpoint, clipped
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 10**8  # their losses alone are 400 MB
@@ -146,7 +146,7 @@ def unfinished(plan: Plan, resume: bool) -> Checkpoint | None:
     for key, value in plan.about.items():
         if found.about.get(key) != value:
             raise ValueError(
-                f"'{plan.folder}' holds another run: its {key} is {short(found.about.get(key))}, expected {value}; "
+                f"'{plan.folder}' holds another run: its {key} is {clipped(found.about.get(key))}, expected {value}; "
                 "--out chooses another folder, --fresh writes over this one"
             )
     if resume:

@@ -70,7 +70,7 @@ def _json(file: Path, wrong: str) -> Any:
             raise ValueError("no file")
         return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"'{file}' {wrong}: {checkpoints.short(error)}") from None
+        raise ValueError(f"'{file}' {wrong}: {checkpoints.clipped(error)}") from None
 
 
 def _has(record, kinds: dict[str, type | tuple]) -> bool:
@@ -109,7 +109,7 @@ def runs(folder: Path, recipe: str) -> Iterator[Run]:
             raise ValueError(f"'{file}' {WRONG_RUN}")
         if record["path"] != recipe or record["budget"] not in budgets or record["backend"] not in backends.NAMES:
             known = f"{recipe}, one of {', '.join(budgets)} and one of {', '.join(backends.NAMES)}"
-            run = ", ".join(checkpoints.short(record[name]) for name in ("path", "budget", "backend"))
+            run = ", ".join(checkpoints.clipped(record[name]) for name in ("path", "budget", "backend"))
             raise ValueError(f"'{file}' is the record of a run of {run}, expected {known}")
         pictures = sorted(p for p in file.parent.iterdir() if p.suffix in (".png", ".gif") and p.name != CURVE)
         yield Run(record, _loss(file.parent / CHECKPOINT), pictures)

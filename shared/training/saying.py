@@ -24,7 +24,7 @@ def speaker(settings: Settings) -> tuple[Callable[[str], str], str]:
     for key in ("path", "budget", "dtype", "data"):
         if found.about.get(key) != plan.about[key]:
             raise ValueError(
-                f"'{file}': its {key} is {checkpoints.short(found.about.get(key))}, expected {plan.about[key]}"
+                f"'{file}': its {key} is {checkpoints.clipped(found.about.get(key))}, expected {plan.about[key]}"
             )
     run, adapter = plan.run, backends.get(settings.backend)
     device = run.device

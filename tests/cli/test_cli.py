@@ -2,31 +2,12 @@
 
 import json
 import re
-import sys
 
 import pytest
 
 from shared import backends, catalogue
 from shared.checking import measured
-from shared.cli import main
 from shared.training import results
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """run("check", "lstm") -> (exit status, stdout, stderr)"""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["triptych", *args])
-        try:
-            main.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def one_line(status, out, err):

@@ -14,7 +14,7 @@ from rich.table import Table
 from shared import catalogue
 from shared.checking import mistakes
 from shared.checking.report import report
-from shared.cli import bench, checking, console, main, train
+from shared.cli import bench, checking, console, train
 from shared.cli import trace as cli_trace
 from shared.comparing import question_six
 from shared.training import metrics
@@ -26,8 +26,8 @@ WIDTHS = [60, 80, 130]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """run(*words, width=80) -> (exit status, stdout, stderr); checks are made once for all widths."""
+def run(run, monkeypatch):
+    """In a terminal; checks are made once for all widths."""
     monkeypatch.setattr("shared.checking.report.report", MEASURED)
     monkeypatch.setattr("shared.checking.mistakes.all_findings", FINDINGS)
     monkeypatch.setattr(
@@ -36,15 +36,7 @@ def run(monkeypatch, capsys):
         lambda path, case, names, backward: TRACED(path, _case(path), names, backward=backward),
     )
 
-    def run(*words, width=80):
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["triptych", *words])
-        with pytest.raises(SystemExit) as stopped:
-            main.main()
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return run
+    return lambda *words, width=80: run(*words, width=width)
 
 
 @functools.cache

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from shared import catalogue
-from shared.cli import main
 from shared.comparing import sidebyside
 from shared.comparing.sidebyside import parts
 
@@ -17,18 +16,9 @@ PATHS = catalogue.paths()
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs the command line in a terminal of a given width; gives status, stdout, stderr."""
-
-    def call(*arguments, width=80):
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["triptych", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main.main()
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return call
+def run(run):
+    """In a terminal of a given width."""
+    return lambda *words, width=80: run(*words, width=width)
 
 
 def rows(path, columns=("numpy", "torch", "tf")):

@@ -11,7 +11,6 @@ from safetensors import safe_open
 
 from shared import backends, cases, catalogue
 from shared.checking import fixtures, golden, mistakes
-from shared.cli import main
 from shared.comparing import aligning, tracing, walks
 from shared.differences import difference
 from shared.support import blocks
@@ -242,18 +241,8 @@ def test_other_shapes_differ_unless_the_numbers_are_the_same():
     assert aligning.first_difference(pair([1.0, 2.0], [1, 2]), 1)[1].error == np.inf  # integers are no floats
 
 
-def command(monkeypatch, capsys, *args):
-    monkeypatch.setattr(sys, "argv", ["triptych", *args])
-    try:
-        main.main()
-        status = 0
-    except SystemExit as stop:
-        status = stop.code or 0
-    return status, *capsys.readouterr()
-
-
-def test_trace_prints_every_step_and_the_verdict(monkeypatch, capsys):
-    status, out, _ = command(monkeypatch, capsys, "trace", "lstm")
+def test_trace_prints_every_step_and_the_verdict(run):
+    status, out, _ = run("trace", "lstm")
     assert status == 0
     for text in ("_cell, step 4", "(2) (3)", "4×3×20", "∂(4)", "c = f ⊙ state.c + i ⊙ g", *COLUMNS):
         assert text in out
@@ -261,9 +250,9 @@ def test_trace_prints_every_step_and_the_verdict(monkeypatch, capsys):
     assert max(len(line) for line in out.splitlines() if line.startswith((" (", " ∂"))) <= 130
 
 
-def test_trace_as_json(monkeypatch, capsys):
+def test_trace_as_json(run):
     args = ("trace", "adam", "--backends", "numpy", "--json", "--case", "run zero gradients")
-    status, out, _ = command(monkeypatch, capsys, *args)
+    status, out, _ = run(*args)
     report = json.loads(out)
     assert status == 0
     assert report["columns"] == ["numpy"]
@@ -271,10 +260,10 @@ def test_trace_as_json(monkeypatch, capsys):
     assert row["columns"]["numpy"]["values"] == [0, 0, 0]
 
 
-def test_trace_names_what_is_not_there(monkeypatch, capsys):
-    status, _, err = command(monkeypatch, capsys, "trace", "lstm", "--case", "nonsense")
+def test_trace_names_what_is_not_there(run):
+    status, _, err = run("trace", "lstm", "--case", "nonsense")
     assert status == 1
     assert "has no case 'nonsense', expected one of: lstm, " in err
-    status, _, err = command(monkeypatch, capsys, "trace", "lstm", "--backends", "numpy,mxnet")
+    status, _, err = run("trace", "lstm", "--backends", "numpy,mxnet")
     assert status == 1
     assert "'mxnet' is unknown" in err

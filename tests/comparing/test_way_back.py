@@ -1,7 +1,6 @@
 """Question six: planted errors of the way back are found and named, also where the total gradient hides them."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from shared import backends, cases, catalogue
 from shared.checking import broken, mistakes
 from shared.checking.answers import answer
-from shared.cli import main
 from shared.comparing import question_six, reading, way_back
 from shared.comparing.scopes import Auto, Value
 from shared.comparing.walks import Implementation
@@ -196,18 +194,8 @@ def test_the_columns_are_left_as_they_were():
     assert block == blocks.BLOCK
 
 
-def command(monkeypatch, capsys, *args):
-    monkeypatch.setattr(sys, "argv", ["triptych", *args])
-    try:
-        main.main()
-        status = 0
-    except SystemExit as stop:
-        status = stop.code or 0
-    return status, *capsys.readouterr()
-
-
-def test_trace_shows_the_way_back_in_every_column(monkeypatch, capsys):
-    status, out, _ = command(monkeypatch, capsys, "trace", "gru", "--backward")
+def test_trace_shows_the_way_back_in_every_column(run):
+    status, out, _ = run("trace", "gru", "--backward")
     assert status == 0
     assert "gru_cell_backward (gradients: NumPy by hand, the others by autodiff), step 4" in out
     assert "d_u_n = d_a_n ⊙ r   through (4)" in out
@@ -215,8 +203,8 @@ def test_trace_shows_the_way_back_in_every_column(monkeypatch, capsys):
     assert "values agree, largest difference" in out
 
 
-def test_trace_as_json_has_the_numbers_of_every_column(monkeypatch, capsys):
-    status, out, _ = command(monkeypatch, capsys, "trace", "gru", "--json")
+def test_trace_as_json_has_the_numbers_of_every_column(run):
+    status, out, _ = run("trace", "gru", "--json")
     report = json.loads(out)
     back = [row for row in report["rows"] if row["through"]]
     assert status == 0

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import sys
 
 import numpy as np
 import optree
@@ -11,7 +10,6 @@ from safetensors.numpy import load_file, save_file
 
 from shared import backends, catalogue, native
 from shared.cases import Draw
-from shared.cli import main
 from shared.cli import native as cli_native
 from shared.differences import difference, flatten
 
@@ -268,23 +266,6 @@ def test_the_start_of_an_optimizer_of_torch_is_ours(path, i):
 
 
 # --- files ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """run("export", "lstm", ...) -> (exit status, stdout, stderr)"""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["triptych", *map(str, args)])
-        try:
-            main.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 KINDS = list({(path, catalogue.companion("native", path).KINDS[f]): (path, f) for path, f in MODELS}.values())

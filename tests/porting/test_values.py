@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from safetensors.numpy import save_file
 
 from shared import catalogue
 from shared.checking import golden
-from shared.cli import main
 from shared.porting import values, vectors
 
 PORTS = Path(__file__).parent / "ports"
@@ -118,6 +116,14 @@ def test_float32_is_held_to_what_float32_can(tmp_path):
     assert "outputs[0], [1, 1, 1]" in judged(tmp_path, path, tensors, ["lstm"])["finding"]["line"]
 
 
+def test_an_ill_conditioned_case_has_its_own_tolerance(tmp_path):
+    label = "layer_norm mean 1e6, float32"  # where float32 holds one digit
+    tensors = {n: x for n, x in stored("normalization/layer_norm").items() if n.startswith(f"{label}/")}
+    for share, right in ((1e-3, True), (0.5, False)):
+        off = {n: (x * (1 + share)).astype("float32") for n, x in tensors.items()}
+        assert judged(tmp_path, "normalization/layer_norm", off)["ok"] is right
+
+
 def test_what_was_not_compared_is_told(tmp_path):
     path = "recurrent/lstm"
     only = {n: x for n, x in stored(path).items() if n.startswith("lstm/outputs")}
@@ -210,15 +216,7 @@ def test_files_of_the_first_format_are_read():
     assert report["ok"], report["finding"]["line"]
 
 
-def test_the_commands(tmp_path, monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["triptych", *map(str, arguments)])
-        try:
-            main.main()
-            return 0, *capsys.readouterr()
-        except SystemExit as stop:
-            return stop.code or 0, *capsys.readouterr()
-
+def test_the_commands(tmp_path, run):
     status, out, _ = run("golden", "lstm", "--out", tmp_path)
     assert status == 0
     assert "lstm.json" in out

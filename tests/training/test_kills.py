@@ -4,12 +4,11 @@ import random
 import signal
 import time
 
-import numpy as np
 import pytest
+from runs import same_bits
 from test_training import child, small, steps_done, wait_for  # noqa: F401  a fixture
 
 from shared import catalogue
-from shared.training import checkpoints
 from shared.training.plan import CHECKPOINT, RESULT
 
 STEPS = 600
@@ -49,12 +48,7 @@ def test_every_one_goes_on_to_the_same_bits(path, small, tmp_path):  # noqa: F81
         process = child("-c", command(path, small, out, out == stopped))
         _, errors = process.communicate(timeout=500)
         assert process.returncode == 0, errors
-    one, two = checkpoints.read(stopped / CHECKPOINT), checkpoints.read(whole / CHECKPOINT)
-    assert one.step == two.step == STEPS
-    assert one.state.keys() == two.state.keys()
-    for name, x in one.state.items():
-        np.testing.assert_array_equal(x, two.state[name])
-    np.testing.assert_array_equal(one.history["loss"], two.history["loss"])
+    same_bits(stopped, whole, STEPS)
     assert {file.name for file in stopped.iterdir()} == {file.name for file in whole.iterdir()}
     assert (stopped / RESULT).exists()
     kills, terms = counts.values()

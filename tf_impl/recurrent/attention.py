@@ -54,7 +54,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import checked
+from shared.support.shapes import Dtype, checked
 from tf_impl.activations import tanh
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent._steps import only_valid
@@ -66,8 +66,9 @@ class AttentionParams(NamedTuple):
     v: Float[Array, "A"]
 
 
+@checked
 def attention_init(
-    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: str = "float32"
+    rng: Generator, n_query: int, n_encoder: int, n_hidden: int, *, dtype: Dtype = "float32"
 ) -> AttentionParams:
     return AttentionParams(
         W_q=glorot_uniform(rng, (n_query, n_hidden), dtype=dtype),

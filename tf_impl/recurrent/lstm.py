@@ -59,7 +59,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 from tf_impl.activations import sigmoid, tanh
 from tf_impl.initializers import glorot_uniform
 from tf_impl.recurrent._steps import masked_state, only_valid
@@ -76,7 +76,8 @@ class LSTMState(NamedTuple):
     c: Float[Array, "N H"]
 
 
-def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
+@checked
+def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> LSTMParams:
     zeros, ones = tf.zeros([n_hidden], dtype), tf.ones([n_hidden], dtype)
     return LSTMParams(
         W_x=glorot_uniform(rng, (n_inputs, 4 * n_hidden), dtype=dtype),

@@ -54,7 +54,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.initializers import glorot_uniform
@@ -68,8 +68,9 @@ class ReadoutParams(NamedTuple):
     b_o: Float[Array, "K"]
 
 
+@checked
 def readout_init(
-    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: str = "float32"
+    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: Dtype = "float32"
 ) -> ReadoutParams:
     W_o = glorot_uniform(rng, (layers[-1].W_h.shape[0], n_outputs), dtype=dtype)
     return ReadoutParams(layers, W_o, tf.zeros([n_outputs], dtype))

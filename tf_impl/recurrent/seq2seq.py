@@ -50,7 +50,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from tensorflow import Tensor as Array
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 from shared.support.sizes import sizes
 from tf_impl import losses
 from tf_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_zero_state
@@ -65,6 +65,7 @@ class Seq2SeqParams(NamedTuple):
     decoder: DecoderParams
 
 
+@checked
 def seq2seq_init(
     rng: Generator,
     n_source: int,
@@ -74,7 +75,7 @@ def seq2seq_init(
     *,
     context: str = "attention",
     n_attention: int = 0,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> Seq2SeqParams:
     if n_hidden % 2:
         raise ValueError(

@@ -58,7 +58,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import only_valid
 from torch_impl.recurrent.attention import AttentionParams, attention_init, attention_read
@@ -94,7 +94,7 @@ def decoder_init(
     *,
     context: str = "init",
     n_attention: int = 0,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> DecoderParams:
     if context not in ("init", "concat", "attention"):
         raise ValueError(f"decoder_init: context is {context!r}, expected 'init', 'concat' or 'attention'")

@@ -70,7 +70,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -83,7 +83,8 @@ class GRUParams(NamedTuple):
     b_n: Float[Array, "H"]
 
 
-def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> GRUParams:
+@checked
+def gru_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> GRUParams:
     kind = {"dtype": getattr(torch, dtype)}
     return GRUParams(
         W_x=glorot_uniform(rng, (n_inputs, 3 * n_hidden), dtype=dtype),

@@ -59,7 +59,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 from torch_impl.activations import sigmoid, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -76,7 +76,8 @@ class LSTMState(NamedTuple):
     c: Float[Array, "N H"]
 
 
-def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> LSTMParams:
+@checked
+def lstm_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> LSTMParams:
     kind = {"dtype": getattr(torch, dtype)}
     zeros, ones = torch.zeros(n_hidden, **kind), torch.ones(n_hidden, **kind)
     return LSTMParams(

@@ -54,7 +54,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, Chain, checked
+from shared.support.shapes import Below, Chain, Dtype, checked
 from torch_impl import losses
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent.lstm import LSTMState
@@ -67,8 +67,9 @@ class ReadoutParams(NamedTuple):
     b_o: Float[Array, "K"]
 
 
+@checked
 def readout_init(
-    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: str = "float32"
+    rng: Generator, layers: tuple[Cell, ...], n_outputs: int, *, dtype: Dtype = "float32"
 ) -> ReadoutParams:
     W_o = glorot_uniform(rng, (layers[-1].W_h.shape[0], n_outputs), dtype=dtype)
     return ReadoutParams(layers, W_o, torch.zeros(n_outputs, dtype=getattr(torch, dtype)))

@@ -52,7 +52,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from shared.support.shapes import Count, checked
+from shared.support.shapes import Count, Dtype, checked
 from torch_impl.activations import relu, tanh
 from torch_impl.initializers import glorot_uniform
 from torch_impl.recurrent._steps import masked_state, only_valid
@@ -64,7 +64,8 @@ class RNNParams(NamedTuple):
     b: Float[Array, "H"]
 
 
-def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: str = "float32") -> RNNParams:
+@checked
+def rnn_init(rng: Generator, n_inputs: int, n_hidden: int, *, dtype: Dtype = "float32") -> RNNParams:
     return RNNParams(
         W_x=glorot_uniform(rng, (n_inputs, n_hidden), dtype=dtype),
         W_h=glorot_uniform(rng, (n_hidden, n_hidden), dtype=dtype),

@@ -50,7 +50,7 @@ from torch import Tensor as Array
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 
-from shared.support.shapes import Below, checked
+from shared.support.shapes import Below, Dtype, checked
 from torch_impl import losses
 from torch_impl.recurrent.bidirectional import BidirectionalParams, bidirectional, bidirectional_zero_state
 from torch_impl.recurrent.decoder import DecoderParams, decoder, decoder_init
@@ -64,6 +64,7 @@ class Seq2SeqParams(NamedTuple):
     decoder: DecoderParams
 
 
+@checked
 def seq2seq_init(
     rng: Generator,
     n_source: int,
@@ -73,7 +74,7 @@ def seq2seq_init(
     *,
     context: str = "attention",
     n_attention: int = 0,
-    dtype: str = "float32",
+    dtype: Dtype = "float32",
 ) -> Seq2SeqParams:
     if n_hidden % 2:
         raise ValueError(
